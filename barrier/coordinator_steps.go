@@ -1,0 +1,125 @@
+package barrier
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/invariants"
+)
+
+// advance takes every step that is possible now and hands out the answer. Each input ends in it.
+func (c *Coordinator) advance(nowNS int64) []Do {
+	switch {
+	case c.phase == aligning && c.answeredAll():
+		c.record(nowNS)
+	case c.phase == idle && c.last && c.completed == c.started:
+		c.phase = over
+		c.add(Do{Kind: Finish, Epoch: c.completed, Ended: c.ended})
+	case c.phase == idle && (c.stop || c.running.missing == 0 || nowNS >= c.dueNS):
+		c.start(nowNS)
+	}
+	// completed <= aligned <= started: no epoch is complete before its record, none recorded before all tasks answered.
+	invariants.Check(c.completed <= c.aligned && c.aligned <= c.started, "epochs %d %d %d", c.completed, c.aligned, c.started)
+	invariants.Check(len(c.pending) == int(c.started-c.completed), "%d epochs pending of %d to %d", len(c.pending), c.completed+1, c.started)
+	do := c.do
+	c.do = nil
+	return do
+}
+
+func (c *Coordinator) start(nowNS int64) {
+	c.started++
+	c.pending = append(c.pending, newEpoch(c.started, c.cfg.Tasks))
+	c.ended = c.running.missing == 0
+	c.last = c.stop || c.ended
+	c.due(nowNS)
+	c.wait(aligning, nowNS)
+	c.add(Do{Kind: Start, Epoch: c.started, Last: c.last})
+}
+
+func (c *Coordinator) record(nowNS int64) {
+	c.aligned = c.started
+	c.wait(recording, nowNS)
+	c.add(Do{Kind: Record, Epoch: c.started, From: c.completed + 1})
+}
+
+func (c *Coordinator) complete() {
+	c.completed, c.failures, c.phase = c.started, 0, idle
+	c.pending = c.pending[:0]
+	c.add(Do{Kind: Commit, Epoch: c.completed})
+}
+
+// abandon ends the epoch in flight without a record; it stays pending so that its late parts find their way into the next.
+func (c *Coordinator) abandon(why error) {
+	c.failures++
+	c.phase = idle
+	c.add(Do{Kind: Abandoned, Epoch: c.started, Err: why})
+	if c.failures >= c.cfg.FailuresMax {
+		c.fail(fmt.Errorf("%d epochs abandoned in a row: %w", c.failures, why))
+	}
+}
+
+func (c *Coordinator) fail(why error) {
+	c.phase = over
+	c.add(Do{Kind: Fail, Err: why})
+}
+
+// answer notes that a task acknowledged or declined e, and says whether that was in order. If not, the attempt fails.
+func (c *Coordinator) answer(task int, e flow.Epoch, how string) bool {
+	if c.phase == over {
+		return false
+	}
+	switch {
+	case task < 0 || task >= c.cfg.Tasks:
+		c.fail(fmt.Errorf("epoch %d %s by task %d: the job has tasks 0 to %d", e, how, task, c.cfg.Tasks-1))
+	case e <= c.completed || e > c.started:
+		c.fail(fmt.Errorf("epoch %d %s by task %d: not pending (complete up to %d, started up to %d)", e, how, task, c.completed, c.started))
+	case !c.pending[e-c.completed-1].answer(task):
+		c.fail(fmt.Errorf("epoch %d %s by task %d: it had answered before", e, how, task))
+	default:
+		return true
+	}
+	return false
+}
+
+// answeredAll says whether all tasks have answered for all pending epochs: abandoned ones are carried into the same record.
+func (c *Coordinator) answeredAll() bool {
+	for _, e := range c.pending {
+		if e.missing > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// waiting names the tasks that hold the record back, those of the oldest incomplete epoch.
+func (c *Coordinator) waiting() string {
+	for _, e := range c.pending {
+		if e.missing > 0 {
+			return fmt.Sprintf("%s of epoch %d", e.waiting(c.cfg.Tasks), e.number)
+		}
+	}
+	return "nothing"
+}
+
+func (c *Coordinator) wait(p phase, nowNS int64) {
+	c.phase, c.deadlineNS = p, after(nowNS, c.cfg.TimeoutNS)
+}
+
+// due sets when the epoch after one that starts now is due.
+func (c *Coordinator) due(nowNS int64) {
+	c.dueNS = math.MaxInt64
+	if c.cfg.EveryNS > 0 {
+		c.dueNS = after(nowNS, c.cfg.EveryNS)
+	}
+}
+
+func (c *Coordinator) add(d Do) { c.do = append(c.do, d) }
+
+// after is t plus d, or MaxInt64 when that lies beyond it.
+func after(t, d int64) int64 {
+	if d > 0 && t > math.MaxInt64-d {
+		return math.MaxInt64
+	}
+	return t + d
+}
