@@ -1,0 +1,60 @@
+package codec
+
+import (
+	"reflect"
+	"unsafe"
+)
+
+// Encoding is how values of T are written on lanes and in snapshots: Avro's binary form. It is immutable and safe for use by
+// several goroutines.
+//
+// A nil and an empty slice or map are the same on the wire and decode as nil. A time is its instant in nanoseconds since 1970:
+// location and monotonic reading are dropped, the zero time stays the zero time, and instants outside the years 1678 to 2261
+// become the nearest one inside. Pointers are followed: two pointers to one value decode as two values.
+type Encoding[T any] struct {
+	root     *node
+	schema   string
+	pointers bool
+}
+
+// Derive compiles the encoding of T. It looks at the type once, when a plan is built; an error names the first field that
+// cannot be encoded, its type, and what to do.
+func Derive[T any]() (*Encoding[T], error) {
+	t := reflect.TypeFor[T]()
+	d := newDeriver()
+	root, err := d.derive(t, rootPath(t))
+	if err != nil {
+		return nil, err
+	}
+	return &Encoding[T]{root: root, schema: root.schema.render(), pointers: hasPointers(t)}, nil
+}
+
+// Append appends the encoding of v to dst and returns the extended slice. It allocates only to grow dst, unless T has maps or
+// a registered codec allocates. It panics if a registered codec returns an error.
+func (e *Encoding[T]) Append(dst []byte, v *T) []byte {
+	return e.root.append(dst, noescape(unsafe.Pointer(v)))
+}
+
+// Decode overwrites v with the value at the start of src and returns the bytes after it. The value does not alias src. Errors
+// wrap ErrDamaged, or are those of a registered codec; v is then partly written.
+func (e *Encoding[T]) Decode(src []byte, v *T) (rest []byte, err error) {
+	var zero T
+	*v = zero
+	return e.root.decode(src, noescape(unsafe.Pointer(v)))
+}
+
+// Schema is the Avro schema of the encoding as JSON, without spaces, in the attribute order of Avro's canonical form.
+func (e *Encoding[T]) Schema() string { return e.schema }
+
+// HasPointers says whether a T in memory holds pointers, which the garbage collector has to follow.
+func (e *Encoding[T]) HasPointers() bool { return e.pointers }
+
+// noescape hides p from escape analysis, so that a value on the caller's stack stays there. It is sound because no node keeps
+// p, or stores it anywhere but on its own stack.
+//
+//go:nosplit
+//go:nocheckptr
+func noescape(p unsafe.Pointer) unsafe.Pointer {
+	x := uintptr(p)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&x))
+}

@@ -1,0 +1,131 @@
+package codec
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"unsafe"
+)
+
+// field is one field of a record, or of a record inside it.
+type field struct {
+	name   string
+	offset uintptr
+	node   *node
+}
+
+// record compiles a struct.
+func (d *deriver) record(t reflect.Type, path string) (*node, error) {
+	s := &schema{kind: "record", name: d.nameOf(t, path)}
+	n := &node{schema: s}
+	seen := map[string]string{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, at := fieldName(f), path+"."+f.Name
+		if name == "" {
+			continue
+		}
+		if err := checkField(f, name, at, seen); err != nil {
+			return nil, err
+		}
+		fn, err := d.derive(f.Type, at)
+		if err != nil {
+			return nil, err
+		}
+		n.min += fn.min
+		n.fields = append(n.fields, flatten(field{name, f.Offset, fn})...)
+		s.fields = append(s.fields, member{name, fn.schema})
+	}
+	n.append, n.decode = appendFields(n.fields), decodeFields(n.fields)
+	return n, nil
+}
+
+// fieldName is the name of f on the wire: its own, or that of its tag. It is empty if f is left out, by tag or because a blank
+// field holds nothing.
+func fieldName(f reflect.StructField) string {
+	switch tag := f.Tag.Get("millrace"); {
+	case tag == "-" || f.Name == "_":
+		return ""
+	case tag != "":
+		return tag
+	}
+	return f.Name
+}
+
+// checkField refuses fields that cannot be read, and names that Avro does not allow or that are used twice.
+func checkField(f reflect.StructField, name, path string, seen map[string]string) error {
+	if !f.IsExported() {
+		return fmt.Errorf("field %s is not exported; export it, tag it `millrace:\"-\"` to leave it out, or register a codec for the struct", path)
+	}
+	if avroName(name) != name {
+		return fmt.Errorf("field %s: name %q has more than letters, digits and _; rename it with the tag `millrace:\"name\"`", path, name)
+	}
+	if first, twice := seen[name]; twice {
+		return fmt.Errorf("field %s: name %q is already that of field %s; rename one with the tag `millrace:\"name\"`", path, name, first)
+	}
+	seen[name] = f.Name
+	return nil
+}
+
+// flatten replaces a field that is a record by that record's fields, which are the same bytes.
+func flatten(f field) []field {
+	if f.node.schema.kind == "" && f.node.fields == nil || f.node.fields == nil {
+		return []field{f}
+	}
+	inner := make([]field, len(f.node.fields))
+	for i, g := range f.node.fields {
+		inner[i] = field{f.name + "." + g.name, f.offset + g.offset, g.node}
+	}
+	return inner
+}
+
+func appendFields(fields []field) func([]byte, unsafe.Pointer) []byte {
+	return func(dst []byte, p unsafe.Pointer) []byte {
+		for i := range fields {
+			f := &fields[i]
+			dst = f.node.append(dst, unsafe.Add(p, f.offset))
+		}
+		return dst
+	}
+}
+
+func decodeFields(fields []field) func([]byte, unsafe.Pointer) ([]byte, error) {
+	return func(src []byte, p unsafe.Pointer) (_ []byte, err error) {
+		for i := range fields {
+			f := &fields[i]
+			if src, err = f.node.decode(src, unsafe.Add(p, f.offset)); err != nil {
+				return nil, inField(f.name, err)
+			}
+		}
+		return src, nil
+	}
+}
+
+// nameOf gives a named type its Avro name: that of the type, or of the path to it if it has none, made unique by a number.
+func (d *deriver) nameOf(t reflect.Type, path string) string {
+	base := t.Name()
+	if base == "" {
+		base = path
+	}
+	base = avroName(base)
+	name := base
+	for i := 2; d.named[name] != nil; i++ {
+		name = fmt.Sprintf("%s_%d", base, i)
+	}
+	d.named[name] = t
+	return name
+}
+
+// avroName replaces what Avro does not allow in names.
+func avroName(s string) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return '_'
+	}, s)
+	if name == "" || '0' <= name[0] && name[0] <= '9' {
+		name = "_" + name
+	}
+	return name
+}
