@@ -51,11 +51,11 @@ type Coordinator struct {
 	dueNS      int64    // when the next epoch is due; MaxInt64 never
 	deadlineNS int64    // when the phase times out; holds while aligning and recording
 
-	running *epoch // Ended: its bits are the tasks that have ended
-	stop    bool   // Stop was called
-	last    bool   // the newest epoch is a last one
-	ended   bool   // all tasks had ended when the newest epoch started
-	do      []Do   // the answer being put together
+	ends  rollCall // the tasks that have ended
+	stop  bool     // Stop was called
+	last  bool     // the newest epoch is a last one
+	ended bool     // all tasks had ended when the newest epoch started
+	do    []Do     // the answer being put together
 }
 
 // NewCoordinator makes the coordinator of an attempt that begins now: the first epoch is due EveryNS later. It panics
@@ -74,7 +74,7 @@ func NewCoordinator(cfg CoordinatorConfig, nowNS int64) *Coordinator {
 		cfg.FailuresMax = DefaultFailuresMax
 	}
 	before := cfg.First - 1
-	c := &Coordinator{cfg: cfg, started: before, aligned: before, completed: before, running: newEpoch(0, cfg.Tasks)}
+	c := &Coordinator{cfg: cfg, started: before, aligned: before, completed: before, ends: newRollCall(cfg.Tasks)}
 	c.due(nowNS)
 	return c
 }
@@ -138,7 +138,7 @@ func (c *Coordinator) Ended(task int, nowNS int64) []Do {
 	case c.phase == over:
 	case task < 0 || task >= c.cfg.Tasks:
 		c.fail(fmt.Errorf("task %d ended: the job has tasks 0 to %d", task, c.cfg.Tasks-1))
-	case !c.running.answer(task):
+	case !c.ends.tick(task):
 		c.fail(fmt.Errorf("task %d ended twice", task))
 	}
 	return c.advance(nowNS)

@@ -16,7 +16,7 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 	case c.phase == idle && c.last && c.completed == c.started:
 		c.phase = over
 		c.add(Do{Kind: Finish, Epoch: c.completed, Ended: c.ended})
-	case c.phase == idle && (c.stop || c.running.missing == 0 || nowNS >= c.dueNS):
+	case c.phase == idle && (c.stop || c.ends.missing == 0 || nowNS >= c.dueNS):
 		c.start(nowNS)
 	}
 	// completed <= aligned <= started: no epoch is complete before its record, none recorded before all tasks answered.
@@ -29,8 +29,8 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 
 func (c *Coordinator) start(nowNS int64) {
 	c.started++
-	c.pending = append(c.pending, newEpoch(c.started, c.cfg.Tasks))
-	c.ended = c.running.missing == 0
+	c.pending = append(c.pending, &epoch{c.started, newRollCall(c.cfg.Tasks)})
+	c.ended = c.ends.missing == 0
 	c.last = c.stop || c.ended
 	c.due(nowNS)
 	c.wait(aligning, nowNS)
@@ -74,7 +74,7 @@ func (c *Coordinator) answer(task int, e flow.Epoch, how string) bool {
 		c.fail(fmt.Errorf("epoch %d %s by task %d: the job has tasks 0 to %d", e, how, task, c.cfg.Tasks-1))
 	case e <= c.completed || e > c.started:
 		c.fail(fmt.Errorf("epoch %d %s by task %d: not pending (complete up to %d, started up to %d)", e, how, task, c.completed, c.started))
-	case !c.pending[e-c.completed-1].answer(task):
+	case !c.pending[e-c.completed-1].tick(task):
 		c.fail(fmt.Errorf("epoch %d %s by task %d: it had answered before", e, how, task))
 	default:
 		return true
@@ -96,7 +96,7 @@ func (c *Coordinator) answeredAll() bool {
 func (c *Coordinator) waiting() string {
 	for _, e := range c.pending {
 		if e.missing > 0 {
-			return fmt.Sprintf("%s of epoch %d", e.waiting(c.cfg.Tasks), e.number)
+			return fmt.Sprintf("%s of epoch %d", e.absent(), e.number)
 		}
 	}
 	return "nothing"
