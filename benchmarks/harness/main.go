@@ -1,0 +1,88 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/pprof"
+)
+
+// Main is the main function of a benchmark: it parses the flags (the shared ones and those registered before the call),
+// runs what prepare returns, prints, plots and exits. seconds is the default of -seconds. cleanup runs behind the last
+// round, also after an error; it may be nil.
+func Main(seconds float64, prepare func(ctx context.Context, o Options) (b Benchmark, cleanup func() error, err error)) {
+	ServePacer()
+	var o Options
+	o.Register(flag.CommandLine, seconds)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, o, prepare)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o Options, prepare func(context.Context, Options) (Benchmark, func() error, error)) (err error) {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	b, cleanup, err := prepare(ctx, o)
+	if err != nil {
+		return err
+	}
+	rep, err := b.profiled(ctx, o)
+	if cleanup != nil {
+		if e := cleanup(); e != nil && err == nil {
+			err = fmt.Errorf("benchmark %q: clean up: %w", b.Name, e)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return b.publish(os.Stdout, rep, o)
+}
+
+// profiled runs all rounds under the processor profile that the options ask for.
+func (b Benchmark) profiled(ctx context.Context, o Options) (rep Report, err error) {
+	if o.Profile == "" {
+		return b.Run(ctx, o, os.Stderr)
+	}
+	f, err := os.Create(o.Profile)
+	if err != nil {
+		return rep, fmt.Errorf("benchmark %q: profile: %w", b.Name, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return rep, fmt.Errorf("benchmark %q: profile: %w", b.Name, err)
+	}
+	defer pprof.StopCPUProfile()
+	return b.Run(ctx, o, os.Stderr)
+}
+
+// publish writes the table, the plots and, as the last line, the JSON.
+func (b Benchmark) publish(w io.Writer, rep Report, o Options) error {
+	if err := rep.WriteTable(w, b.Base.Name, b.Subject.Name); err != nil {
+		return err
+	}
+	paths, err := rep.WritePlots(o.Out, b.Base.Name, b.Subject.Name)
+	if err != nil {
+		return err
+	}
+	for _, p := range paths {
+		fmt.Fprintln(w, "plot:", p)
+	}
+	if !o.JSON {
+		return nil
+	}
+	if err := json.NewEncoder(w).Encode(rep); err != nil {
+		return fmt.Errorf("write report of %q: %w", b.Name, err)
+	}
+	return nil
+}
