@@ -3,7 +3,9 @@ package barrier_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/millrace-io/millrace/barrier"
@@ -38,8 +40,8 @@ type model struct {
 	started, completed flow.Epoch
 	inFlight           bool
 	startedNS          int64
-	recording          bool         // a record is being written
-	shown              []flow.Epoch // by task: the newest epoch it has answered; lanes keep order
+	recording          bool                  // a record is being written
+	pending            []map[flow.Epoch]bool // by task: epochs it has not answered for; answers come in any order
 	failures           int
 	cause              error // what entitles the coordinator to abandon the epoch in flight, besides the time-out
 
@@ -60,10 +62,10 @@ func newModel(t *testing.T, rnd *rand.Rand) *model {
 	}
 	m := &model{
 		t: t, rnd: rnd, cfg: cfg, started: cfg.First - 1, completed: cfg.First - 1,
-		shown: make([]flow.Epoch, cfg.Tasks), ended: make([]bool, cfg.Tasks),
+		pending: make([]map[flow.Epoch]bool, cfg.Tasks), ended: make([]bool, cfg.Tasks),
 	}
-	for i := range m.shown {
-		m.shown[i] = cfg.First - 1
+	for i := range m.pending {
+		m.pending[i] = map[flow.Epoch]bool{}
 	}
 	m.c = barrier.NewCoordinator(cfg, 0)
 	return m
@@ -98,7 +100,7 @@ func (m *model) finish() {
 	m.take(m.c.Stop(m.now))
 	for range 10 {
 		for task := range m.cfg.Tasks {
-			for m.shown[task] < m.started && !m.over {
+			for len(m.pending[task]) > 0 && !m.over {
 				m.ack(task)
 			}
 		}
@@ -120,25 +122,34 @@ func (m *model) tick() {
 }
 
 func (m *model) ack(task int) {
-	if m.shown[task] == m.started || m.over {
-		return
+	if e := m.pick(task); e != 0 {
+		m.take(m.c.Ack(task, e, m.now))
 	}
-	m.shown[task]++
-	m.take(m.c.Ack(task, m.shown[task], m.now))
 }
 
 func (m *model) decline(task int) {
-	if m.shown[task] == m.started || m.over {
+	e := m.pick(task)
+	if e == 0 {
 		return
 	}
-	m.shown[task]++
-	if m.shown[task] == m.started && m.inFlight {
+	if e == m.started && m.inFlight {
 		m.cause = errRandom
 	}
-	m.take(m.c.Decline(task, m.shown[task], errRandom, m.now))
+	m.take(m.c.Decline(task, e, errRandom, m.now))
 	if m.cause != nil {
-		m.t.Fatalf("epoch %d was declined and not abandoned", m.shown[task])
+		m.t.Fatalf("epoch %d was declined and not abandoned", e)
 	}
+}
+
+// pick takes an epoch that the task has yet to answer for, 0 when there is none.
+func (m *model) pick(task int) flow.Epoch {
+	rest := slices.Sorted(maps.Keys(m.pending[task])) // a map's order would make the seed worthless
+	if len(rest) == 0 || m.over {
+		return 0
+	}
+	e := rest[m.rnd.IntN(len(rest))]
+	delete(m.pending[task], e)
+	return e
 }
 
 func (m *model) recorded(fails bool) {
@@ -192,6 +203,9 @@ func (m *model) take(do []barrier.Do) {
 			m.t.Fatalf("%v out of turn", d)
 		}
 	}
+	if m.failures >= m.cfg.FailuresMax && !m.over {
+		m.t.Fatalf("%d failures in a row of %d and goes on", m.failures, m.cfg.FailuresMax)
+	}
 	if want := m.stopped || m.allEnded; want && !m.inFlight && !m.over {
 		m.t.Fatalf("a last epoch is wanted and none is in flight, after %v", do)
 	}
@@ -203,13 +217,16 @@ func (m *model) start(d barrier.Do) {
 	if m.inFlight || d.Epoch != m.started+1 || d.Last != last || (!last && !due) {
 		m.t.Fatalf("%v at %d: in flight %t, started %d at %d, want last %t", d, m.now, m.inFlight, m.started, m.startedNS, last)
 	}
+	for _, p := range m.pending {
+		p[d.Epoch] = true
+	}
 	m.started, m.startedNS, m.inFlight, m.last, m.lastEnded = d.Epoch, m.now, true, last, m.allEnded
 }
 
 func (m *model) record(d barrier.Do) {
-	for task, e := range m.shown {
-		if e != m.started {
-			m.t.Fatalf("%v, but task %d has answered up to %d", d, task, e)
+	for task, rest := range m.pending {
+		if len(rest) > 0 {
+			m.t.Fatalf("%v, but task %d has yet to answer for %v", d, task, rest)
 		}
 	}
 	if !m.inFlight || m.recording || d.Epoch != m.started || d.From != m.completed+1 {
