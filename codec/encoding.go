@@ -21,8 +21,8 @@ type Encoding[T any] struct {
 // cannot be encoded, its type, and what to do.
 func Derive[T any]() (*Encoding[T], error) {
 	t := reflect.TypeFor[T]()
-	d := newDeriver()
-	root, err := d.derive(t, rootPath(t))
+	d := newDeriver(t)
+	root, err := d.derive(t, d.root)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (e *Encoding[T]) Schema() string { return e.schema }
 func (e *Encoding[T]) HasPointers() bool { return e.pointers }
 
 // noescape hides p from escape analysis, so that a value on the caller's stack stays there. It is sound because no node keeps
-// p, or stores it anywhere but on its own stack.
+// p anywhere but on its own stack, and because stacks move only where functions are called, never between these two lines.
 //
 //go:nosplit
 //go:nocheckptr

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"unsafe"
@@ -11,6 +10,7 @@ import (
 const depthMax = 100
 
 // node is the compiled encoding of one type. The functions get a pointer to a value of that type and must not keep it.
+// decode gets a zero value.
 type node struct {
 	append func(dst []byte, p unsafe.Pointer) []byte
 	decode func(src []byte, p unsafe.Pointer) (rest []byte, err error)
@@ -21,28 +21,35 @@ type node struct {
 
 // deriver compiles one root type.
 type deriver struct {
-	open  map[reflect.Type]bool   // the types we are inside of
-	named map[string]reflect.Type // the Avro names given
-	done  map[reflect.Type]*node
+	root  string                 // the path of the root type
+	plain bool                   // registered codecs do not apply
+	open  map[reflect.Type]bool  // the types we are inside of
+	done  map[reflect.Type]*node // the types compiled before
+	named map[string]bool        // the Avro names given
 }
 
-func newDeriver() *deriver {
-	return &deriver{open: map[reflect.Type]bool{}, named: map[string]reflect.Type{}, done: map[reflect.Type]*node{}}
+func newDeriver(t reflect.Type) *deriver {
+	return &deriver{
+		root:  rootPath(t),
+		open:  map[reflect.Type]bool{},
+		done:  map[reflect.Type]*node{},
+		named: map[string]bool{},
+	}
 }
 
 // derive compiles t, found at path.
 func (d *deriver) derive(t reflect.Type, path string) (*node, error) {
-	if n := registered(t); n != nil {
+	if n := d.registered(t); n != nil {
 		return n, nil
 	}
 	if n := d.done[t]; n != nil {
 		return n.again(), nil
 	}
 	if d.open[t] {
-		return nil, fmt.Errorf("field %s: %s contains itself, which cannot be encoded; register a codec for it or keep it out of the record", path, t)
+		return nil, fmt.Errorf("%s%s contains itself and cannot be encoded; register a codec for it or keep it out of the record", d.in(path), t)
 	}
-	if len(d.open) >= depthMax {
-		return nil, fmt.Errorf("field %s: %s nests more than %d types deep", path, t, depthMax)
+	if len(d.open) == depthMax {
+		return nil, fmt.Errorf("%s%s is nested more than %d types deep", d.in(path), t, depthMax)
 	}
 	d.open[t] = true
 	n, err := d.compile(t, path)
@@ -70,12 +77,12 @@ func (d *deriver) compile(t reflect.Type, path string) (*node, error) {
 	case reflect.Pointer:
 		return d.union(t, path)
 	case reflect.Slice:
-		if isByte(t.Elem()) {
+		if d.isByte(t.Elem()) {
 			return bytesNode(), nil
 		}
 		return d.slice(t, path)
 	case reflect.Array:
-		if isByte(t.Elem()) {
+		if d.isByte(t.Elem()) {
 			return d.fixed(t), nil
 		}
 		return d.array(t, path)
@@ -85,41 +92,40 @@ func (d *deriver) compile(t reflect.Type, path string) (*node, error) {
 	if n := scalar(t.Kind()); n != nil {
 		return n, nil
 	}
-	return nil, cannotEncode(path, t)
+	return nil, fmt.Errorf("%s%s cannot be encoded; register a codec for it or keep it out of the record", d.in(path), t)
 }
 
-// cannotEncode is the error of a type that has no encoding.
-func cannotEncode(path string, t reflect.Type) error {
-	return fmt.Errorf("field %s: %s cannot be encoded; register a codec for it or keep it out of the record", path, t)
+// in starts an error about what is at path.
+func (d *deriver) in(path string) string {
+	if path == d.root {
+		return ""
+	}
+	return "field " + path + ": "
 }
 
-// isByte says whether slices of t are written as bytes.
-func isByte(t reflect.Type) bool { return t.Kind() == reflect.Uint8 && registered(t) == nil }
+// registered returns the node of the codec registered for t, or nil.
+func (d *deriver) registered(t reflect.Type) *node {
+	if d.plain {
+		return nil
+	}
+	return registered(t)
+}
+
+// isByte says whether slices and arrays of t are written as bytes.
+func (d *deriver) isByte(t reflect.Type) bool {
+	return t.Kind() == reflect.Uint8 && d.registered(t) == nil
+}
 
 // rootPath is how error texts call the type itself.
 func rootPath(t reflect.Type) string {
-	if t.Name() != "" {
-		return t.Name()
+	switch {
+	case t.Name() != "":
+		return typeName(t)
+	case t.Kind() == reflect.Pointer:
+		return rootPath(t.Elem())
 	}
-	return t.String()
+	return "value"
 }
-
-// inField puts the field's name before a decoding error.
-func inField(name string, err error) error {
-	if in, ok := errors.AsType[*fieldError](err); ok && in == err {
-		return &fieldError{name + "." + in.path, in.err}
-	}
-	return &fieldError{name, err}
-}
-
-// fieldError says which field could not be decoded.
-type fieldError struct {
-	path string
-	err  error
-}
-
-func (e *fieldError) Error() string { return "field " + e.path + ": " + e.err.Error() }
-func (e *fieldError) Unwrap() error { return e.err }
 
 // hasPointers says whether a value of t holds pointers.
 func hasPointers(t reflect.Type) bool {

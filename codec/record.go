@@ -3,6 +3,7 @@ package codec
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"unsafe"
 )
@@ -16,7 +17,7 @@ type field struct {
 
 // record compiles a struct.
 func (d *deriver) record(t reflect.Type, path string) (*node, error) {
-	s := &schema{kind: "record", name: d.nameOf(t, path)}
+	s := &schema{kind: "record", name: d.unique(recordName(t, path))}
 	n := &node{schema: s}
 	seen := map[string]string{}
 	for i := range t.NumField() {
@@ -69,7 +70,7 @@ func checkField(f reflect.StructField, name, path string, seen map[string]string
 
 // flatten replaces a field that is a record by that record's fields, which are the same bytes.
 func flatten(f field) []field {
-	if f.node.schema.kind == "" && f.node.fields == nil || f.node.fields == nil {
+	if f.node.fields == nil {
 		return []field{f}
 	}
 	inner := make([]field, len(f.node.fields))
@@ -80,10 +81,17 @@ func flatten(f field) []field {
 }
 
 func appendFields(fields []field) func([]byte, unsafe.Pointer) []byte {
+	type step struct {
+		offset uintptr
+		append func([]byte, unsafe.Pointer) []byte
+	}
+	steps := make([]step, len(fields))
+	for i, f := range fields {
+		steps[i] = step{f.offset, f.node.append}
+	}
 	return func(dst []byte, p unsafe.Pointer) []byte {
-		for i := range fields {
-			f := &fields[i]
-			dst = f.node.append(dst, unsafe.Add(p, f.offset))
+		for i := range steps {
+			dst = steps[i].append(dst, unsafe.Add(p, steps[i].offset))
 		}
 		return dst
 	}
@@ -101,20 +109,30 @@ func decodeFields(fields []field) func([]byte, unsafe.Pointer) ([]byte, error) {
 	}
 }
 
-// nameOf gives a named type its Avro name: that of the type, or of the path to it if it has none, made unique by a number.
-func (d *deriver) nameOf(t reflect.Type, path string) string {
-	base := t.Name()
-	if base == "" {
-		base = path
-	}
-	base = avroName(base)
+// unique makes a name that Avro allows and that no other type has.
+func (d *deriver) unique(base string) string {
+	base = avroName(strings.NewReplacer("[]", ".item", "]", "").Replace(base))
 	name := base
-	for i := 2; d.named[name] != nil; i++ {
+	for i := 2; d.named[name]; i++ {
 		name = fmt.Sprintf("%s_%d", base, i)
 	}
-	d.named[name] = t
+	d.named[name] = true
 	return name
 }
+
+// recordName is the name of a struct type, or the path to it if it has none.
+func recordName(t reflect.Type, path string) string {
+	if t.Name() == "" {
+		return path
+	}
+	return typeName(t)
+}
+
+// importPaths matches what stands before the names of type arguments.
+var importPaths = regexp.MustCompile(`[^\[\],* ]*\.`)
+
+// typeName is the name of t, without the import paths of its type arguments: moving a package does not change a schema.
+func typeName(t reflect.Type) string { return importPaths.ReplaceAllString(t.Name(), "") }
 
 // avroName replaces what Avro does not allow in names.
 func avroName(s string) string {

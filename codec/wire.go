@@ -1,18 +1,6 @@
 package codec
 
-import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-)
-
-// ErrDamaged is wrapped by every error about bytes that are not an encoding of the wanted type.
-var ErrDamaged = errors.New("encoded bytes are damaged")
-
-// damaged says what is wrong with the bytes.
-func damaged(format string, args ...any) error {
-	return fmt.Errorf(format+": %w", append(args, ErrDamaged)...)
-}
+import "encoding/binary"
 
 // appendLong appends an Avro int or long: the zigzag of v in groups of seven bits, lowest first.
 func appendLong(dst []byte, v int64) []byte {
