@@ -1,0 +1,51 @@
+# Everything a contributor runs. "make ci" is what the pull request runs.
+export GOTOOLCHAIN = auto
+
+LINT_VERSION = v2.15.0
+# The linter must be built with the tree's own Go, or it cannot parse generic methods.
+GO_VERSION   = $(shell go env GOVERSION)
+LINT         = bin/golangci-lint-$(LINT_VERSION)-$(GO_VERSION)
+
+# Packages with tests against real servers, by their build tag.
+INTEGRATION  = $(shell grep -rlE --include='*_test.go' '^//go:build .*\bintegration\b' . | xargs -r -n1 dirname | sort -u)
+
+.PHONY: test race vet lint fmt layout kafka kafka-stop integration bench-smoke ci
+
+test: ## the hermetic tests
+	go test ./...
+
+race: ## the same with the race detector and the invariants
+	go test -race ./...
+
+vet:
+	go vet ./...
+	go vet -tags integration ./...
+
+lint: $(LINT)
+	$(LINT) run ./...
+
+fmt: $(LINT)
+	$(LINT) fmt
+
+layout: ## who imports whom; works while the root package does not build
+	go test ./layout_test.go
+
+kafka: ## a real broker on 127.0.0.1:9092, 9094 (SASL) and 9095 (TLS)
+	scripts/kafka.sh start
+
+kafka-stop:
+	scripts/kafka.sh stop
+
+integration: ## the tests against real servers, which it starts; one package at a time, they share the broker
+	@test -n "$(INTEGRATION)" || { echo "integration: no test has the build tag"; exit 1; }
+	scripts/with-kafka.sh go test -tags integration -count 1 -p 1 -timeout 30m $(INTEGRATION)
+
+bench-smoke: ## each benchmark for a second: it runs, its figures mean nothing
+	scripts/with-kafka.sh scripts/bench-smoke.sh
+
+ci:
+	.ci/run
+
+$(LINT):
+	GOTOOLCHAIN=$(GO_VERSION) GOBIN=$(CURDIR)/bin/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/tmp/golangci-lint $@ && rmdir bin/tmp

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs every benchmark program for a second, so that a change that breaks one is noticed at once. The last line each
+# prints must be one JSON object; its figures mean nothing at this length.
+set -euo pipefail
+export GOTOOLCHAIN=auto
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+programs=$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./benchmarks/...)
+[[ -n $programs ]] || { echo "bench-smoke: no program below benchmarks/" >&2; exit 1; }
+
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+for program in $programs; do
+	echo "bench-smoke: $program"
+	go build -o "$out/bench" "$program"
+	(cd "$out" && timeout 300 ./bench -rounds 1 -seconds 1 -json </dev/null) >"$out/log" || {
+		tail -20 "$out/log"
+		exit 1
+	}
+	tail -n 1 "$out/log" | grep -qE '^\{.*\}$' || { tail -5 "$out/log"; echo "bench-smoke: the last line is no JSON object" >&2; exit 1; }
+done
