@@ -1,0 +1,322 @@
+package sources
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/millrace-io/millrace/flow"
+)
+
+// First ends src after exactly n records over all its splits, also when the job is restarted in between: a split's
+// position carries how many records it gave, and after a restart nothing is read before all splits that were known are
+// open again and their counts added up. All tasks of the source must be in one process.
+func First[T any](src Source[T], n int64) Source[T] {
+	return &first[T]{wrapped[T]{src}, newBudget(n)}
+}
+
+type first[T any] struct {
+	wrapped[T]
+	budget *budget
+}
+
+func (f *first[T]) Check(ctx context.Context) error {
+	if f.budget.total < 0 {
+		return fmt.Errorf("first: count %d is negative", f.budget.total)
+	}
+	return f.wrapped.Check(ctx)
+}
+
+func (f *first[T]) Splits(ctx context.Context, known []string) ([]flow.Split, error) {
+	found, err := f.inner.Splits(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	f.budget.expect(known, found)
+	wrapping := make([]flow.Split, len(found))
+	for i, s := range found {
+		wrapping[i] = flow.Split{ID: s.ID, Start: (&firstPosition{inner: s.Start}).append(nil)}
+	}
+	return wrapping, nil
+}
+
+func (f *first[T]) Open(ctx context.Context, s flow.Split, from flow.Position) (Reader[T], error) {
+	if len(from) == 0 {
+		from = s.Start
+	}
+	at, err := firstAt(from)
+	if err != nil {
+		return nil, fmt.Errorf("first, split %q: %w", s.ID, err)
+	}
+	s.Start = at.inner
+	r, err := f.inner.Open(ctx, s, at.inner)
+	if err != nil {
+		return nil, err
+	}
+	f.budget.open(s.ID, at.given)
+	fr := firstReader[T]{Reader: r, budget: f.budget, split: s.ID, at: at}
+	fr.at.inner = append(flow.Position(nil), at.inner...)
+	if p, ok := r.(Poller[T]); ok {
+		return &firstPoller[T]{fr, p}, nil
+	}
+	return &fr, nil
+}
+
+// firstPosition is a split's position: where the wrapped reader resumes, how many records to leave out there because
+// they were given already, and how many the split gave in all.
+type firstPosition struct {
+	given, skip int64
+	inner       flow.Position
+}
+
+func (p *firstPosition) append(dst flow.Position) flow.Position {
+	dst = binary.AppendVarint(dst, p.given)
+	dst = binary.AppendVarint(dst, p.skip)
+	return append(dst, p.inner...)
+}
+
+func firstAt(p flow.Position) (firstPosition, error) {
+	f := fields{rest: p}
+	at := firstPosition{given: f.int(), skip: f.int()}
+	if f.bad || at.given < 0 || at.skip < 0 {
+		return at, fmt.Errorf("position %x is damaged, or was not made by First", []byte(p))
+	}
+	at.inner = f.rest
+	return at, nil
+}
+
+// settle cuts what the wrapped reader gave to what the split may give, and sets b.Next. inner is the wrapped reader's error.
+func (r *firstReader[T]) settle(b *Batch[T], inner error) error {
+	if inner != nil && !errors.Is(inner, io.EOF) {
+		return inner
+	}
+	if s := min(r.at.skip, int64(len(b.Records))); s > 0 {
+		n := copy(b.Records, b.Records[s:])
+		clear(b.Records[n:])
+		b.Records = b.Records[:n]
+		r.at.skip -= s
+		r.left += s
+	}
+	n := int64(len(b.Records))
+	got := r.budget.claim(r.split, n)
+	r.at.given += got
+	if got == n {
+		if len(b.Next) > 0 {
+			r.at.inner, r.left = append(r.at.inner[:0], b.Next...), 0
+		}
+		b.Next = r.position(b.Next[:0])
+		return r.end(inner)
+	}
+	// The wrapped position is behind the whole batch. Stay before it and remember how much of it was given: another split
+	// may turn out, after a restart, to have given less than it has now.
+	clear(b.Records[got:])
+	b.Records = b.Records[:got]
+	r.left += got
+	b.Next = r.position(b.Next[:0])
+	return io.EOF
+}
+
+func (r *firstReader[T]) position(dst flow.Position) flow.Position {
+	at := firstPosition{given: r.at.given, skip: r.at.skip + r.left, inner: r.at.inner}
+	return at.append(dst)
+}
+
+func (r *firstReader[T]) end(inner error) error {
+	if r.budget.spent() {
+		return io.EOF
+	}
+	return inner
+}
+
+type firstReader[T any] struct {
+	Reader[T]
+	budget *budget
+	split  string
+	at     firstPosition
+	left   int64 // records behind at.inner that were given or left out already
+
+	parent context.Context // of the last Read
+	ctx    context.Context // parent, ended also when the budget is spent
+	cancel context.CancelFunc
+}
+
+// Read ends also when the other splits have spent the budget.
+func (r *firstReader[T]) Read(ctx context.Context, b *Batch[T]) error {
+	if err := r.budget.wait(ctx); err != nil {
+		return err
+	}
+	if r.budget.spent() {
+		b.Next = r.position(b.Next[:0])
+		return io.EOF
+	}
+	if ctx != r.parent {
+		r.release()
+		r.parent = ctx
+		r.ctx, r.cancel = context.WithCancel(ctx)
+		cancel := r.cancel
+		stop := context.AfterFunc(r.budget.end(), cancel)
+		r.cancel = func() { stop(); cancel() }
+	}
+	err := r.Reader.Read(r.ctx, b)
+	if err != nil && r.budget.spent() && ctx.Err() == nil {
+		b.Reset()
+		b.Next = r.position(b.Next[:0])
+		return io.EOF
+	}
+	return r.settle(b, err)
+}
+
+func (r *firstReader[T]) release() {
+	if r.cancel != nil {
+		r.cancel()
+	}
+}
+
+func (r *firstReader[T]) Close() error {
+	r.release()
+	r.budget.close(r.split)
+	return r.Reader.Close()
+}
+
+type firstPoller[T any] struct {
+	firstReader[T]
+	poller Poller[T]
+}
+
+// openPollNS is the time between two looks whether the other splits are open.
+const openPollNS = int64(time.Millisecond)
+
+// Poll implements Poller.
+func (r *firstPoller[T]) Poll(nowNS int64, b *Batch[T]) (int64, error) {
+	b.Next = r.position(b.Next[:0])
+	if !r.budget.ready() {
+		return nowNS + openPollNS, nil
+	}
+	if r.budget.spent() {
+		return 0, io.EOF
+	}
+	wake, err := r.poller.Poll(nowNS, b)
+	return wake, r.settle(b, err)
+}
+
+func (r *firstPoller[T]) Read(ctx context.Context, b *Batch[T]) error { return readPolled(ctx, r, b) }
+
+// budget is what the splits of a First share.
+type budget struct {
+	total int64
+	done  context.Context // ends when the budget is spent
+	spend context.CancelFunc
+
+	mu      sync.Mutex
+	given   map[string]int64    // per split
+	sum     int64               // of given
+	opened  map[string]int      // readers open, per split
+	missing map[string]struct{} // known splits that are not open yet, so their counts are unknown
+	changed chan struct{}       // closed and replaced when missing becomes empty
+}
+
+func newBudget(n int64) *budget {
+	k := &budget{total: n, given: map[string]int64{}, opened: map[string]int{}, missing: map[string]struct{}{}, changed: make(chan struct{})}
+	k.done, k.spend = context.WithCancel(context.Background())
+	return k
+}
+
+// expect makes claims wait until all these splits are open. Those found anew count too: after a failure before the first
+// epoch they are found again, and what they gave to the failed attempt no longer counts.
+func (k *budget) expect(known []string, found []flow.Split) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range known {
+		k.miss(id)
+	}
+	for _, s := range found {
+		k.miss(s.ID)
+	}
+}
+
+func (k *budget) miss(id string) {
+	if k.opened[id] == 0 {
+		k.missing[id] = struct{}{}
+	}
+}
+
+// open sets what split id has given; a position restored is older than what an earlier attempt gave.
+func (k *budget) open(id string, given int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sum += given - k.given[id]
+	k.given[id] = given
+	k.opened[id]++
+	delete(k.missing, id)
+	if k.sum < k.total && k.done.Err() != nil {
+		k.done, k.spend = context.WithCancel(context.Background())
+	}
+	if len(k.missing) == 0 {
+		k.settle()
+		close(k.changed)
+		k.changed = make(chan struct{})
+	}
+}
+
+func (k *budget) close(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.opened[id]--
+}
+
+// end is the context that ends when the budget is spent.
+func (k *budget) end() context.Context {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.done
+}
+
+// settle ends done when the budget is spent.
+func (k *budget) settle() {
+	if k.sum >= k.total {
+		k.spend()
+	}
+}
+
+func (k *budget) ready() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.missing) == 0
+}
+
+func (k *budget) wait(ctx context.Context) error {
+	for {
+		k.mu.Lock()
+		ready, changed := len(k.missing) == 0, k.changed
+		k.mu.Unlock()
+		if ready {
+			return ctx.Err()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (k *budget) spent() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.missing) == 0 && k.sum >= k.total
+}
+
+// claim gives split id up to n records of the budget.
+func (k *budget) claim(id string, n int64) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n = min(n, max(k.total-k.sum, 0))
+	k.given[id] += n
+	k.sum += n
+	k.settle()
+	return n
+}

@@ -1,0 +1,35 @@
+package sources
+
+import "context"
+
+// Replayable is a Source that says whether it can be read again from a position. One that cannot gives each record
+// once: what was read after the last complete epoch is lost when an attempt fails, so the job is at-most-once over its
+// restarts. The engine says so at start. A Source without this method can be replayed.
+type Replayable interface {
+	Replayable() bool
+}
+
+// CanReplay says whether src can be read again from a position.
+func CanReplay[T any](src Source[T]) bool {
+	r, ok := src.(Replayable)
+	return !ok || r.Replayable()
+}
+
+// wrapped forwards the abilities of the source that a wrapper wraps.
+type wrapped[T any] struct{ inner Source[T] }
+
+func (w wrapped[T]) Check(ctx context.Context) error {
+	if c, ok := w.inner.(Checker); ok {
+		return c.Check(ctx)
+	}
+	return nil
+}
+
+func (w wrapped[T]) DiscoverEveryNS() int64 {
+	if d, ok := w.inner.(Discoverer); ok {
+		return d.DiscoverEveryNS()
+	}
+	return 0
+}
+
+func (w wrapped[T]) Replayable() bool { return CanReplay(w.inner) }

@@ -1,0 +1,145 @@
+package sources
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/millrace-io/millrace/flow"
+)
+
+// Throttle limits src to perSecond records a second over all its splits, in bursts of at most 10 ms worth. Readers wait
+// on their I/O goroutine, pollers ask to be polled later. All tasks of the source must be in one process.
+func Throttle[T any](src Source[T], perSecond int64) Source[T] {
+	return &throttled[T]{wrapped[T]{src}, &bucket{perSecond: perSecond}}
+}
+
+type throttled[T any] struct {
+	wrapped[T]
+	bucket *bucket
+}
+
+func (t *throttled[T]) Check(ctx context.Context) error {
+	if t.bucket.perSecond <= 0 || t.bucket.perSecond > nsPerSecond {
+		return fmt.Errorf("throttle: rate %d/s is not between 1 and %d", t.bucket.perSecond, int64(nsPerSecond))
+	}
+	return t.wrapped.Check(ctx)
+}
+
+func (t *throttled[T]) Splits(ctx context.Context, known []string) ([]flow.Split, error) {
+	return t.inner.Splits(ctx, known)
+}
+
+func (t *throttled[T]) Open(ctx context.Context, s flow.Split, from flow.Position) (Reader[T], error) {
+	r, err := t.inner.Open(ctx, s, from)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := r.(Poller[T]); ok {
+		return &throttledPoller[T]{r, p, t.bucket}, nil
+	}
+	return &throttledReader[T]{r, t.bucket}, nil
+}
+
+type throttledReader[T any] struct {
+	Reader[T]
+	bucket *bucket
+}
+
+// Read takes what it read from the bucket afterwards and waits until the bucket is out of debt: a split without input
+// holds back none of the others.
+func (r *throttledReader[T]) Read(ctx context.Context, b *Batch[T]) error {
+	err := withCap(b, r.bucket.burst(), func() error { return r.Reader.Read(ctx, b) })
+	now := time.Now().UnixNano()
+	payAtNS := r.bucket.owe(now, len(b.Records))
+	if wait := sleep(ctx, payAtNS-now); wait != nil && err == nil {
+		return wait
+	}
+	return err
+}
+
+type throttledPoller[T any] struct {
+	Reader[T]
+	poller Poller[T]
+	bucket *bucket
+}
+
+// Poll implements Poller. Without a token it polls for no records, which still gives the position and the end.
+func (r *throttledPoller[T]) Poll(nowNS int64, b *Batch[T]) (wakeAtNS int64, err error) {
+	n, tokenAtNS := r.bucket.take(nowNS, cap(b.Records))
+	err = withCap(b, n, func() (err error) {
+		wakeAtNS, err = r.poller.Poll(nowNS, b)
+		return err
+	})
+	r.bucket.giveBack(n - len(b.Records))
+	return max(wakeAtNS, tokenAtNS), err
+}
+
+func (r *throttledPoller[T]) Read(ctx context.Context, b *Batch[T]) error {
+	return readPolled(ctx, r, b)
+}
+
+// bucket is a token bucket shared by the splits of a source. A token is a record; level counts them in billionths, so
+// that a nanosecond adds perSecond. It may be negative: what was read before it was paid for.
+type bucket struct {
+	perSecond int64
+
+	mu     sync.Mutex
+	level  int64
+	fromNS int64 // when level was computed; 0 before the first use
+}
+
+// burst is the most tokens the bucket holds: 10 ms worth, at least one.
+func (k *bucket) burst() int { return int(max(k.perSecond/100, 1)) }
+
+// refill brings level up to nowNS.
+func (k *bucket) refill(nowNS int64) {
+	full := int64(k.burst()) * nsPerSecond
+	if k.fromNS == 0 {
+		k.level, k.fromNS = full, nowNS
+	}
+	elapsed := nowNS - k.fromNS
+	if elapsed <= 0 {
+		return
+	}
+	k.fromNS = nowNS
+	if elapsed >= (full-k.level)/k.perSecond+1 {
+		k.level = full
+		return
+	}
+	k.level += elapsed * k.perSecond
+}
+
+// take takes up to most tokens. When it takes none, it says when there will be a millisecond's worth, at least one: waking
+// for each record would cost more than the record.
+func (k *bucket) take(nowNS int64, most int) (n int, wakeAtNS int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refill(nowNS)
+	n = int(min(k.level/nsPerSecond, int64(most)))
+	if n <= 0 {
+		enough := max(k.perSecond/1000, 1) * nsPerSecond
+		return 0, nowNS + (enough-k.level+k.perSecond-1)/k.perSecond
+	}
+	k.level -= int64(n) * nsPerSecond
+	return n, 0
+}
+
+func (k *bucket) giveBack(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.level += int64(n) * nsPerSecond
+}
+
+// owe takes n tokens, there or not, and says when the bucket is out of debt.
+func (k *bucket) owe(nowNS int64, n int) (atNS int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refill(nowNS)
+	k.level -= int64(n) * nsPerSecond
+	if k.level >= 0 {
+		return nowNS
+	}
+	return nowNS + (-k.level+k.perSecond-1)/k.perSecond
+}
