@@ -8,6 +8,10 @@ import (
 // Encoding is how values of T are written on lanes and in snapshots: Avro's binary form. It is immutable and safe for use by
 // several goroutines.
 //
+// A struct is a record of its exported fields: the tag `millrace:"name"` renames one, `millrace:"-"` leaves one out. A pointer is
+// a union with null, a map an array of entries in the order of their keys, an array of bytes a fixed, another array an Avro array
+// of exactly so many elements. Integers of 64 unsigned bits are written by their bit pattern, since Avro's long is signed.
+//
 // A nil and an empty slice or map are the same on the wire and decode as nil. A time is its instant in nanoseconds since 1970:
 // location and monotonic reading are dropped, the zero time stays the zero time, and instants outside the years 1678 to 2261
 // become the nearest one inside. Pointers are followed: two pointers to one value decode as two values.
@@ -37,6 +41,9 @@ func (e *Encoding[T]) Append(dst []byte, v *T) []byte {
 
 // Decode overwrites v with the value at the start of src and returns the bytes after it. The value does not alias src. Errors
 // wrap ErrDamaged, or are those of a registered codec; v is then partly written.
+//
+// Hostile input cannot make it panic or take more memory than a real value of the same length would: an element must have its
+// bytes in src before it gets memory. How much that is depends on T: 24 bytes for an empty slice, which is written as one.
 func (e *Encoding[T]) Decode(src []byte, v *T) (rest []byte, err error) {
 	var zero T
 	*v = zero

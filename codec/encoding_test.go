@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -309,4 +310,29 @@ func TestLongStrings(t *testing.T) {
 	if _, err := e.Decode(e.Append(nil, &v), &got); err != nil || !maps.Equal(got, v) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// One encoding serves many goroutines; under -race this looks at what map encodings share.
+func TestConcurrentUse(t *testing.T) {
+	e, r := derive[order](t), newRand(t)
+	var v order
+	for len(v.Deep) < 3 || len(v.Seats) < 3 {
+		fill(r, reflect.ValueOf(&v).Elem())
+	}
+	want := e.Append(nil, &v)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				var got order
+				if _, err := e.Decode(want, &got); err != nil {
+					t.Error(err)
+				}
+				if enc := e.Append(nil, &got); !bytes.Equal(enc, want) {
+					t.Errorf("got %q, want %q", enc, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -237,3 +237,18 @@ func keyAllocs[K comparable](t *testing.T, v K) {
 		t.Errorf("%T: %v allocations", v, n)
 	}
 }
+
+// The canonical bytes of keys are in checkpoints: they must never change.
+func TestGoldenKeyBytes(t *testing.T) {
+	check := func(got []byte, want string) {
+		t.Helper()
+		if string(got) != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	check(keyOf[string](t).Append([]byte("head "), "Oslo"), "head Oslo")
+	check(keyOf[int64](t).Append(nil, -65), "\x81\x01")
+	check(keyOf[[2]byte](t).Append(nil, [2]byte{1, 255}), "\x01\xff")
+	check(keyOf[tripKey](t).Append(nil, tripKey{"Oslo", seat{1, "a", [2]byte{3, 4}}, time.Unix(0, 2), -7, true}), "\x08Oslo\x02\x02a\x03\x04\x04\x0d\x01")
+	check(keyOf[struct{ A, B string }](t).Append(nil, struct{ A, B string }{"ab", "c"}), "\x04ab\x02c")
+}
