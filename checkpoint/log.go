@@ -2,7 +2,13 @@ package checkpoint
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
@@ -17,6 +23,9 @@ type Options struct {
 	FoldRuns  int    // runs of similar size that are folded into one; 0 means 8, at least 2
 }
 
+// foldRunsDefault keeps write amplification near one per factor of eight in size, and few enough files to restore from.
+const foldRunsDefault = 8
+
 // Plan is what must be the same in the checkpoint and in the topology.
 type Plan struct {
 	Hash      string         // of ids, kinds, edges, key, record and state schemas
@@ -28,42 +37,122 @@ type Plan struct {
 type Epoch struct {
 	Number  flow.Epoch
 	Attempt flow.Attempt // the attempt that completed it
-	Meta    []byte       // what Complete was given
+	Meta    []byte       // what Complete was given; not to be changed
 }
 
-// Log is the open log of one lineage. Its methods may be called from several I/O goroutines.
-type Log struct{}
+// Log is the open log of one lineage. Its methods may be called from several I/O goroutines; all but Newest, Lineage,
+// KeyGroups and Stats do I/O.
+type Log struct {
+	o         Options
+	lineage   string
+	writer    string // marks this log's slots and files
+	keyGroups int
+	files     atomic.Uint64 // numbers this log's files
 
-// Open finds the newest complete epoch. It takes no slot.
-func Open(ctx context.Context, o Options) (*Log, error) { return nil, errors.ErrUnsupported }
+	taking  sync.Mutex // held by Begin and Complete: slots are taken one after the other. Taken before mu
+	folding sync.Mutex // held by Fold: one at a time. Taken before mu
 
-// Newest is the newest complete epoch of the lineage; false when none was ever completed.
-func (l *Log) Newest() (Epoch, bool) { return Epoch{}, false }
-
-// Lineage is the id of the chain of epochs.
-func (l *Log) Lineage() string { return "" }
-
-// KeyGroups is the number of key groups of the lineage.
-func (l *Log) KeyGroups() int { return 0 }
-
-// Begin takes a slot: the next attempt starts from the newest epoch.
-func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) { return 0, errors.ErrUnsupported }
-
-// Restore streams all blocks of the newest epoch, oldest run first. A block's Data is f's until it returns.
-func (l *Log) Restore(ctx context.Context, f func(delta.Block) error) error {
-	return errors.ErrUnsupported
+	mu     sync.Mutex // guards what follows; never held over I/O
+	chain  chain
+	runs   []run        // what the next epoch record will name, without its own segment: newest's runs, folded
+	pinned []run        // named by the record being written
+	torn   []run        // segments whose slot was not taken, or perhaps was
+	dead   []string     // files to delete as soon as no kept epoch names them
+	failed error        // ErrTaken or ErrFenced: final
+	begun  flow.Attempt // the attempt running now; 0 before Begin
+	closed bool
+	stats  Stats
 }
 
-// Complete makes epoch e durable.
-func (l *Log) Complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, meta []byte) error {
-	return errors.ErrUnsupported
+// Open finds the newest complete epoch by the head and the chain of slots, and checks its record, that its files are
+// there, and that it was made by the same plan. It takes no slot and changes nothing. An empty store is a new lineage; a
+// store that holds anything which cannot be followed is an error.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	if o.Store == nil {
+		return nil, fmt.Errorf("open checkpoints of job %q: Options.Store is nil", o.Job)
+	}
+	if o.KeyGroups == 0 {
+		o.KeyGroups = flow.DefaultKeyGroups
+	}
+	if !validKeyGroups(o.KeyGroups) {
+		return nil, fmt.Errorf("open checkpoints of job %q: Options.KeyGroups is %d, want a power of two up to %d", o.Job, o.KeyGroups, flow.MaxKeyGroups)
+	}
+	if o.FoldRuns == 0 {
+		o.FoldRuns = foldRunsDefault
+	}
+	if o.FoldRuns < 2 {
+		return nil, fmt.Errorf("open checkpoints of job %q: Options.FoldRuns is %d, want at least 2", o.Job, o.FoldRuns)
+	}
+	l := &Log{o: o, keyGroups: o.KeyGroups, writer: randomID(4)}
+	if err := l.follow(ctx); err != nil {
+		return nil, fmt.Errorf("open checkpoints of job %q: %w", o.Job, err)
+	}
+	return l, nil
 }
 
-// Fold merges runs when due and deletes files no retained epoch names. One goroutine calls it after epochs.
-func (l *Log) Fold(ctx context.Context) error { return errors.ErrUnsupported }
+func randomID(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never returns an error
+	return hex.EncodeToString(b)
+}
 
-// Close waits for what is under way. It does not close the store.
-func (l *Log) Close() error { return nil }
+// Newest is the newest complete epoch of the lineage; false when none was ever completed. After an error of Complete it is certain only
+// when Begin has returned.
+func (l *Log) Newest() (Epoch, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.chain.newest
+	if r == nil {
+		return Epoch{}, false
+	}
+	return Epoch{Number: r.epoch, Attempt: r.attempt, Meta: r.meta}, true
+}
 
-// Stats says what the log holds and how long its last steps took.
-func (l *Log) Stats() Stats { return Stats{} }
+// Lineage is the id of the chain of epochs, made when it was new.
+func (l *Log) Lineage() string { return l.lineage }
+
+// KeyGroups is the number of key groups of the lineage; it never changes.
+func (l *Log) KeyGroups() int { return l.keyGroups }
+
+// Close waits for what is under way and refuses what comes after. It does not close the store.
+func (l *Log) Close() error {
+	l.folding.Lock()
+	defer l.folding.Unlock()
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	return nil
+}
+
+var errClosed = errors.New("the log of epochs is closed")
+
+// usable says why nothing can be written any more. The caller holds mu.
+func (l *Log) usable() error {
+	if l.closed {
+		return errClosed
+	}
+	return l.failed
+}
+
+// Stats is a reading of the counters.
+func (l *Log) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stats
+	s.Runs, s.GarbageFiles = len(l.runs), len(l.dead)
+	s.TotalBytes = sizeOf(l.runs)
+	return s
+}
+
+func sizeOf(runs []run) (n int64) {
+	for _, r := range runs {
+		n += r.size
+	}
+	return n
+}
+
+func containsRun(runs []run, r run) bool {
+	return slices.ContainsFunc(runs, func(o run) bool { return o.name == r.name })
+}

@@ -1,0 +1,54 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/millrace-io/millrace/flow"
+)
+
+// Begin takes a slot: the next attempt starts from the newest epoch. The engine calls it at start and at each restart after
+// a failure, before Restore, when no Complete of the attempt before can be called any more; one under way is waited for.
+// From then on no other run of the job that had the state open can complete an epoch: it gets ErrTaken or ErrFenced, as this one does when
+// another was faster. The first Begin also removes what crashed runs left behind.
+func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	l.mu.Lock()
+	err, first := l.usable(), l.begun == 0
+	l.mu.Unlock()
+	if err == nil && l.chain.headData == nil {
+		err = l.firstHead(ctx)
+	}
+	if err == nil {
+		err = l.take(ctx, func(c chain) *record {
+			return &record{kind: attemptRecord, attempt: c.attempt + 1, epoch: c.epoch()}
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("begin an attempt of job %q: %w", l.o.Job, err)
+	}
+	if first {
+		l.sweep(ctx)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun = l.chain.attempt
+	return l.begun, nil
+}
+
+// firstHead writes down that there is a lineage, before its first slot: so a store with files and no head is known to
+// have lost it.
+func (l *Log) firstHead(ctx context.Context) error {
+	data := head{lineage: l.lineage}.encode()
+	err := l.o.Store.Replace(ctx, headName, nil, data)
+	if errors.Is(err, ErrExists) {
+		return l.fail(fmt.Errorf("%w: it started the lineage first; stop one of them", ErrTaken))
+	}
+	if err != nil {
+		return fmt.Errorf("write head: %w", err)
+	}
+	l.chain.headData = data
+	return nil
+}

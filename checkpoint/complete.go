@@ -1,0 +1,87 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/delta"
+)
+
+// Complete makes epoch e durable: the changed entries of all tasks of this process as one segment (none when there are no
+// entries), then the record in its slot. When it returns nil the epoch is complete, and only then may its output be
+// committed. ErrTaken and ErrFenced mean that this run must stop and commit nothing; they are final. After any other error
+// the epoch is not known to be complete; the engine may go on with a later epoch that includes its changes, or Begin.
+//
+// Blocks of one state and key group take effect in the order given. The engine calls it for one epoch after the other;
+// blocks and meta are the log's until it returns, meta also afterwards.
+func (l *Log) Complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, meta []byte) error {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	start := time.Now()
+	if err := l.complete(ctx, e, blocks, meta); err != nil {
+		return fmt.Errorf("complete epoch %d of job %q: %w", e, l.o.Job, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.CompleteDuration = time.Since(start)
+	return nil
+}
+
+func (l *Log) complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, meta []byte) error {
+	l.mu.Lock()
+	err, attempt, newest := l.usable(), l.begun, l.chain.epoch()
+	l.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case attempt == 0:
+		return fmt.Errorf("no attempt has begun")
+	case e <= newest:
+		return fmt.Errorf("epoch %d is complete already; epochs only grow", newest)
+	}
+	var segment []run
+	if hasEntries(blocks) {
+		r, err := l.writeSegment(ctx, e, attempt, blocks)
+		if err != nil {
+			return err
+		}
+		segment = []run{r}
+	}
+	err = l.take(ctx, func(chain) *record {
+		return &record{kind: epochRecord, attempt: attempt, epoch: e, plan: l.o.Plan, runs: l.pin(segment), meta: meta}
+	})
+	l.unpin(segment, err == nil)
+	return err
+}
+
+func hasEntries(blocks []delta.Block) bool {
+	for _, b := range blocks {
+		if b.Count > 0 || len(b.Data) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// pin gives the runs for a record and keeps them from being deleted until unpin: a fold may replace them meanwhile.
+func (l *Log) pin(segment []run) []run {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pinned = append(append([]run(nil), l.runs...), segment...)
+	return l.pinned
+}
+
+// unpin ends the writing of a record. A segment whose slot could not be taken may still be named by it.
+func (l *Log) unpin(segment []run, taken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pinned = nil
+	if !taken {
+		l.torn = append(l.torn, segment...)
+		return
+	}
+	l.runs = append(l.runs[:len(l.runs):len(l.runs)], segment...)
+	l.stats.SegmentBytes = sizeOf(segment)
+}

@@ -1,0 +1,96 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// foldLevelBytes is the size up to which runs count as the smallest.
+const foldLevelBytes = 64 << 10
+
+// Fold merges runs while some are due, and deletes files that no kept epoch names. The next epoch's record names the merged run; a
+// crash before leaves the old ones in force. One goroutine calls it after epochs, concurrently with Complete. An error
+// leaves everything as it was: the epochs go on, restores become longer. Before the first Begin it does nothing.
+func (l *Log) Fold(ctx context.Context) error {
+	l.folding.Lock()
+	defer l.folding.Unlock()
+	for {
+		l.mu.Lock()
+		err, begun, runs := l.usable(), l.begun, l.runs
+		l.mu.Unlock()
+		if err != nil || begun == 0 {
+			return err
+		}
+		l.deleteDead(ctx)
+		from, ok := due(runs, l.o.FoldRuns)
+		if !ok {
+			return nil
+		}
+		start := time.Now()
+		if err := l.fold(ctx, runs[from:], from == 0); err != nil {
+			return fmt.Errorf("fold %d runs of job %q: %w", len(runs)-from, l.o.Job, err)
+		}
+		l.mu.Lock()
+		l.stats.FoldDuration = time.Since(start)
+		l.mu.Unlock()
+	}
+}
+
+// due says from which run on the newest runs are to be merged.
+//
+// All of them when the folded runs behind the base hold as many bytes as it, or when there are many and all hold as many: so
+// restore reads at most about twice the base and the segments of the last epochs. Otherwise the newest runs of similar
+// size once there are fanOut of them, so an entry is rewritten once for each factor of fanOut in size.
+func due(runs []run, fanOut int) (from int, ok bool) {
+	if len(runs) < 2 {
+		return 0, false
+	}
+	newer := runs[1:]
+	var folded int64
+	for _, r := range newer {
+		if r.folded() {
+			folded += r.size
+		}
+	}
+	if folded >= runs[0].size || len(runs) >= fanOut && sizeOf(newer) >= runs[0].size {
+		return 0, true
+	}
+	for limit := int64(foldLevelBytes); ; limit *= int64(fanOut) {
+		from = len(runs)
+		for from > 0 && runs[from-1].size <= limit {
+			from--
+		}
+		if len(runs)-from >= fanOut {
+			return from, true
+		}
+		if from == 0 || limit > math.MaxInt64/int64(fanOut) {
+			return 0, false
+		}
+	}
+}
+
+// fold merges neighbouring runs into one and puts it in their place.
+func (l *Log) fold(ctx context.Context, inputs []run, oldest bool) error {
+	merged, err := l.merge(ctx, inputs, oldest)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := slices.IndexFunc(l.runs, func(r run) bool { return r.name == inputs[0].name })
+	if at < 0 || len(l.runs)-at < len(inputs) || !slices.Equal(l.runs[at:at+len(inputs)], inputs) {
+		l.dead = append(l.dead, merged.name)
+		return errors.New("its runs were replaced meanwhile")
+	}
+	l.runs = slices.Concat(l.runs[:at], []run{merged}, l.runs[at+len(inputs):])
+	for _, r := range inputs {
+		l.dead = append(l.dead, r.name)
+	}
+	l.stats.Folds++
+	l.stats.FoldedBytes += merged.size
+	return nil
+}

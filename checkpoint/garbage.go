@@ -1,0 +1,89 @@
+package checkpoint
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// slotPrefix begins the names of slots; they sort by number.
+const slotPrefix = "slot-"
+
+// sweep finds what crashed runs left behind: runs without a record, and slots below the kept ones. It follows the taking of a slot,
+// so no other run can still complete an epoch with one of these files. An error here stops nothing: it leaves files.
+func (l *Log) sweep(ctx context.Context) {
+	names, err := l.o.Store.List(ctx)
+	l.mu.Lock()
+	if err != nil {
+		l.stats.GarbageErrors++
+	}
+	l.chain.oldest = l.horizon()
+	named := l.named()
+	for _, name := range names {
+		if isRunName(name) && !named[name] || strings.HasPrefix(name, slotPrefix) && name < slotName(l.chain.oldest) {
+			l.dead = append(l.dead, name)
+		}
+	}
+	l.mu.Unlock()
+	l.deleteDead(ctx)
+}
+
+// horizon is the lowest slot that is kept: that of the complete epoch before the newest, or lower when the head may point there after
+// a power cut. The caller holds mu.
+func (l *Log) horizon() uint64 {
+	c := &l.chain
+	switch {
+	case c.newest == nil:
+		return min(1, c.headSynced)
+	case c.previous == nil:
+		return min(c.newest.slot, c.headSynced)
+	}
+	return min(c.previous.slot, c.headSynced)
+}
+
+// deleteDead deletes the files nothing names any more. Those that cannot be deleted stay on the list.
+func (l *Log) deleteDead(ctx context.Context) {
+	l.mu.Lock()
+	for h := l.horizon(); l.chain.oldest < h; l.chain.oldest++ {
+		l.dead = append(l.dead, slotName(l.chain.oldest))
+	}
+	kept := l.named()
+	var dead, still []string
+	for _, name := range l.dead {
+		if kept[name] {
+			still = append(still, name)
+		} else {
+			dead = append(dead, name)
+		}
+	}
+	l.dead = still
+	l.mu.Unlock()
+	if len(dead) == 0 {
+		return
+	}
+	slices.Sort(dead)
+	if err := l.o.Store.Delete(ctx, dead...); err != nil {
+		l.mu.Lock()
+		l.dead = append(l.dead, dead...)
+		l.stats.GarbageErrors++
+		l.mu.Unlock()
+	}
+}
+
+// named is the set of runs which must not be deleted: those of the two newest complete epochs, of the record being
+// written, of the next one, and of records that may exist. The caller holds mu.
+func (l *Log) named() map[string]bool {
+	lists := [][]run{l.runs, l.pinned, l.torn}
+	for _, r := range []*record{l.chain.newest, l.chain.previous} {
+		if r != nil {
+			lists = append(lists, r.runs)
+		}
+	}
+	names := map[string]bool{}
+	for _, list := range lists {
+		for _, r := range list {
+			names[r.name] = true
+		}
+	}
+	return names
+}

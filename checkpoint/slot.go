@@ -1,0 +1,135 @@
+package checkpoint
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/millrace-io/millrace/flow"
+)
+
+// ownSlotsMax bounds how many slots of uncertain outcome are adopted in a row: each failed Complete or Begin leaves at most
+// one, and the next to take a slot adopts it.
+const ownSlotsMax = 4
+
+// headTriesMax bounds how often the head is replaced when others move it at the same time.
+const headTriesMax = 8
+
+// take takes the next slot for the record that build makes for it, and moves the head there. The caller holds taking.
+func (l *Log) take(ctx context.Context, build func(chain) *record) error {
+	for range ownSlotsMax {
+		l.mu.Lock()
+		c := l.chain
+		l.mu.Unlock()
+		r := build(c)
+		r.lineage, r.job, r.writer, r.keyGroups = l.lineage, l.o.Job, l.writer, l.keyGroups
+		r.slot, r.prev = c.slot+1, c.hash
+		data := r.encode()
+		if len(data) > recordBytesMax {
+			return fmt.Errorf("record of %d bytes, at most %d", len(data), recordBytesMax)
+		}
+		err := l.o.Store.Create(ctx, slotName(r.slot), func(w io.Writer) error { _, err := w.Write(data); return err })
+		if errors.Is(err, ErrExists) {
+			if err = l.adopt(ctx, r.slot); err != nil {
+				return err
+			}
+			continue // with the slot behind
+		}
+		if err != nil {
+			return fmt.Errorf("take slot %d: %w", r.slot, err)
+		}
+		l.chain.headSynced = l.chain.headSlot // by the contract of Replace
+		hash := digest(sha256.Sum256(data))
+		if err := l.moveHead(ctx, r.slot, hash, c.epochWith(r)); err != nil {
+			return err
+		}
+		l.advance(r, hash)
+		return nil
+	}
+	return fmt.Errorf("%d slots in a row of uncertain outcome: start the job again", ownSlotsMax)
+}
+
+// epochWith is the newest complete epoch when r is in its slot.
+func (c *chain) epochWith(r *record) flow.Epoch {
+	if r.kind == epochRecord {
+		return r.epoch
+	}
+	return c.epoch()
+}
+
+// adopt looks at a slot that was there already. Another run's is the end of this one; this log's own was created by a call
+// which returned an error after it had done its work.
+func (l *Log) adopt(ctx context.Context, slot uint64) error {
+	data, err := readSmall(ctx, l.o.Store, slotName(slot))
+	r, err := l.checkSlot(slot, data, err, nil, l.chain.epoch())
+	if err != nil {
+		return err
+	}
+	if r.writer != l.writer || r.prev != l.chain.hash {
+		return l.fail(fmt.Errorf("slot %d of job %q (attempt %d, epoch %d): %w; stop one of them", slot, l.o.Job, r.attempt, r.epoch, ErrTaken))
+	}
+	l.advance(r, sha256.Sum256(data))
+	return nil
+}
+
+// moveHead replaces the head by one that names the slot just taken. When the head is there already or beyond, then a newer
+// run had this slot, went on and deleted it.
+func (l *Log) moveHead(ctx context.Context, slot uint64, hash digest, e flow.Epoch) error {
+	data := head{lineage: l.lineage, slot: slot, hash: hash, epoch: e}.encode()
+	for range headTriesMax {
+		err := l.o.Store.Replace(ctx, headName, l.chain.headData, data)
+		if err == nil {
+			l.chain.headData, l.chain.headSlot = data, slot
+			return nil
+		}
+		if !errors.Is(err, ErrExists) {
+			return fmt.Errorf("move head to slot %d: %w", slot, err)
+		}
+		h, err := l.readHead(ctx)
+		switch {
+		case err != nil:
+			return err
+		case h == nil:
+			return fmt.Errorf("file %q at epoch %d is gone: %w; %s", headName, e, ErrDamaged, remedy)
+		case bytes.Equal(l.chain.headData, data):
+			return nil // our own, by a call that returned an error
+		case h.lineage != l.lineage || h.slot >= slot:
+			return l.fail(fmt.Errorf("slot %d of job %q, head is at slot %d, epoch %d: %w; stop one of them", slot, l.o.Job, h.slot, h.epoch, ErrFenced))
+		}
+	}
+	return fmt.Errorf("move head to slot %d: changed by others %d times in a row", slot, headTriesMax)
+}
+
+// fail makes an error final.
+func (l *Log) fail(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = err
+	return err
+}
+
+// advance takes note of a slot that is ours.
+func (l *Log) advance(r *record, hash digest) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := &l.chain
+	c.slot, c.hash, c.attempt = r.slot, hash, r.attempt
+	if r.kind != epochRecord {
+		return
+	}
+	c.previous, c.newest = c.newest, r
+	l.stats.Epochs++
+	// A torn segment is newer than all in l.runs. If its slot was taken after all, this is the record.
+	for _, t := range l.torn {
+		if containsRun(r.runs, t) {
+			l.runs = append(slices.Clip(l.runs), t)
+		} else {
+			l.dead = append(l.dead, t.name)
+		}
+	}
+	l.torn = nil
+}
