@@ -82,7 +82,7 @@ var homes = map[string][]string{
 	"golang.org/x/term":                       {"runner"},
 	"github.com/nats-io/nats.go":              {}, // none yet
 	"github.com/twmb/franz-go":                {}, // tests only: kfake is their in-process broker
-	"github.com/hamba/avro": {}, // tests only: a second opinion on codec's schemas and bytes
+	"github.com/hamba/avro":                   {}, // tests only: a second opinion on codec's schemas and bytes
 	"go.uber.org/goleak":                      {}, // tests only
 }
 

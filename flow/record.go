@@ -40,7 +40,7 @@ type Record[T any] struct {
 // Batch is what a lane carries. The mark holds after the last record; records may be empty when only the mark matters.
 type Batch[T any] struct {
 	Records []Record[T]
-	Kinds   []Kind // one per record, or nil: all inserts
+	Kinds   []Kind // one per record, or empty: all inserts
 	Mark    Mark
 	Seq     uint64  // numbers the batches of a lane from 1
 	Attempt Attempt // what carries an older attempt than its receiver's is dropped
@@ -49,12 +49,12 @@ type Batch[T any] struct {
 // Reset empties the batch for reuse. It clears the records, or a pool would keep what they point to alive.
 func (b *Batch[T]) Reset() {
 	clear(b.Records)
-	b.Records, b.Kinds, b.Mark, b.Seq, b.Attempt = b.Records[:0], nil, Mark{}, 0, 0
+	b.Records, b.Kinds, b.Mark, b.Seq, b.Attempt = b.Records[:0], b.Kinds[:0], Mark{}, 0, 0
 }
 
 // KindOf is the kind of record i.
 func (b *Batch[T]) KindOf(i int) Kind {
-	if b.Kinds == nil {
+	if len(b.Kinds) == 0 {
 		return Insert
 	}
 	return b.Kinds[i]

@@ -1,0 +1,135 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/delta"
+)
+
+// deploy begins an attempt: it takes the slot, builds the tasks, restores their state and hands out the splits. It runs on
+// an I/O goroutine; nothing has started when it returns.
+func (j *Job) deploy(ctx context.Context) (d *Deployment, err error) {
+	attempt := flow.Attempt(1)
+	if j.cfg.Log != nil {
+		if attempt, err = j.cfg.Log.Begin(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if d, err = j.cfg.Build(ctx, attempt); err != nil {
+		return nil, err
+	}
+	for i, t := range d.Tasks {
+		t.number = i
+		t.seal(j.cfg.Mode)
+	}
+	if err = j.restore(ctx, d); err != nil {
+		d.Discard()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Discard releases the tasks of a deployment that was never started.
+func (d *Deployment) Discard() {
+	for _, t := range d.Tasks {
+		t.stop()
+	}
+}
+
+func (j *Job) restore(ctx context.Context, d *Deployment) error {
+	positions := map[string]map[string]assigned{}
+	for _, g := range d.Groups {
+		positions[g.ID] = map[string]assigned{}
+	}
+	newest := flow.Epoch(0)
+	if j.cfg.Log != nil {
+		if e, ok := j.cfg.Log.Newest(); ok {
+			newest = e.Number
+		}
+	}
+	if newest > 0 {
+		if err := j.cfg.Log.Restore(ctx, func(b delta.Block) error { return d.restoreBlock(b, positions) }); err != nil {
+			return fmt.Errorf("restore job %q: %w", j.cfg.Name, err)
+		}
+	}
+	for _, t := range d.Tasks {
+		if err := t.Env.Store.Restored(); err != nil {
+			return fmt.Errorf("restore operator %q, task %d/%d: %w", t.Chain, t.Index, t.Count, err)
+		}
+	}
+	j.first = newest + 1
+	return j.assignSplits(ctx, d, positions, newest == 0)
+}
+
+// restoreBlock gives a block to the task that owns its key group, or keeps it when it holds positions.
+func (d *Deployment) restoreBlock(b delta.Block, positions map[string]map[string]assigned) error {
+	if into, ok := positions[b.Operator]; ok && b.State == SplitsState {
+		return decodePositions(b, into)
+	}
+	tasks := d.Stores[b.Operator]
+	if len(tasks) == 0 {
+		return fmt.Errorf("operator %q of the checkpoint is not in the topology", b.Operator)
+	}
+	if err := tasks[flow.TaskOf(b.Group, d.KeyGroups, len(tasks))].Env.Store.Restore(b); err != nil {
+		return fmt.Errorf("operator %q, state %q, key group %d: %w", b.Operator, b.State, b.Group, err)
+	}
+	return nil
+}
+
+// assignSplits finds splits and deals all of them, in the order of their ids, to the source's tasks. At the first start of
+// a lineage their starts are made durable before the first record is read: "latest" means the job's start, also after a
+// crash that came before the first epoch.
+func (j *Job) assignSplits(ctx context.Context, d *Deployment, positions map[string]map[string]assigned, fresh bool) error {
+	var starts []delta.Block
+	for i := range d.Groups {
+		g := &d.Groups[i]
+		known := positions[g.ID]
+		found, err := g.Splits(ctx, keys(known))
+		if err != nil {
+			return fmt.Errorf("find splits of source %q: %w", g.ID, err)
+		}
+		start := delta.Block{Operator: g.ID, State: SplitsState}
+		for _, s := range found {
+			known[s.ID] = assigned{split: s, position: s.Start}
+			start.Data = delta.AppendPut(start.Data, []byte(s.ID), encodePosition(s.Start, false))
+			start.Count++
+		}
+		if start.Count > 0 {
+			starts = append(starts, start)
+		}
+		g.deal(known)
+	}
+	if !fresh || len(starts) == 0 || j.cfg.Log == nil {
+		return nil
+	}
+	if err := j.cfg.Log.Complete(ctx, j.first, starts, nil); err != nil {
+		return fmt.Errorf("record the starting positions: %w", err)
+	}
+	j.first++
+	return nil
+}
+
+func (g *SourceGroup) deal(all map[string]assigned) {
+	of := make([][]assigned, len(g.Tasks))
+	g.known, g.counts = keys(all), make([]int, len(of))
+	for i, id := range g.known {
+		g.counts[i%len(of)]++
+		of[i%len(of)] = append(of[i%len(of)], all[id])
+	}
+	for i, t := range g.Tasks {
+		t.source.assign(of[i])
+	}
+}
+
+// keys lists the ids in order: nothing may depend on the order of a Go map.
+func keys(m map[string]assigned) []string {
+	ids := make([]string, 0, len(m))
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}

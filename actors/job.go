@@ -1,0 +1,324 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/millrace-io/millrace/barrier"
+	"github.com/millrace-io/millrace/checkpoint"
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/sinks"
+)
+
+// Status is where a job is in its life.
+type Status uint8
+
+const (
+	// Starting: the first attempt is being deployed.
+	Starting Status = iota
+	// Running: records flow.
+	Running
+	// Restarting: an attempt failed; the next starts from the newest complete epoch after a back-off.
+	Restarting
+	// Stopping: a last epoch is being cut.
+	Stopping
+	// Stopped: the job was stopped and can be resumed.
+	Stopped
+	// Finished: the input ended and everything is out.
+	Finished
+	// Failed: the job gave up; Err says why.
+	Failed
+)
+
+// String gives the status's name.
+func (s Status) String() string {
+	return [...]string{"starting", "running", "restarting", "stopping", "stopped", "finished", "failed"}[s]
+}
+
+// Job supervises the tasks of one job: it starts and stops them, paces the epochs, and restores after a failure. The actor
+// owns the fields below the line; the others may be read from any goroutine.
+type Job struct {
+	cfg    JobConfig
+	pid    *actor.PID
+	status atomic.Uint32
+	live   atomic.Pointer[Deployment]
+	newest atomic.Int64 // newest complete epoch
+	fails  atomic.Int64 // failed attempts
+	done   chan struct{}
+	err    error // valid when done is closed
+	io     sync.WaitGroup
+
+	// Below: the actor's own, touched by its messages only.
+	dep        *Deployment
+	tasks      map[string]*Task // by PID
+	first      flow.Epoch       // the next epoch's number; set by deploy, read after it
+	coord      *barrier.Coordinator
+	parts      map[flow.Epoch][]delta.Block
+	timer      *time.Timer
+	running    int   // children that have not terminated
+	failure    error // why the attempt is being ended
+	stopping   bool
+	finishing  int  // tasks whose sinks' Finish is awaited
+	ended      bool // the input has truly ended
+	retries    int  // failed attempts since the last complete epoch
+	endedTasks int  // counted when there are no epochs
+	over       bool // the tasks are being stopped because the job is
+	folding    bool
+	foldAtNS   int64
+}
+
+// StartJob deploys the first attempt and starts it. What is wrong comes back as an error, before any record flows. ctx
+// bounds the start only.
+func StartJob(ctx context.Context, cfg JobConfig) (*Job, error) {
+	j := &Job{cfg: cfg, done: make(chan struct{}), tasks: map[string]*Task{}}
+	d, err := j.deploy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	props := actor.PropsFromProducer(func() actor.Actor { return j }, actor.WithSupervisor(supervisor{j}))
+	j.pid = system().Root.Spawn(props)
+	j.tell(deployed{dep: d})
+	return j, nil
+}
+
+// Messages of a job to itself.
+type (
+	deployed struct {
+		dep *Deployment
+		err error
+	}
+	recorded struct {
+		coord *barrier.Coordinator // of the attempt that asked
+		epoch flow.Epoch
+		err   error
+	}
+	tick          struct{ coord *barrier.Coordinator }
+	stopJob       struct{}
+	regionStopped struct{}
+	restart       struct{}
+	folded        struct{ err error }
+	found         struct {
+		dep    *Deployment
+		group  int
+		splits []flow.Split
+		err    error
+	}
+)
+
+func (j *Job) tell(msg any) { system().Root.Send(j.pid, msg) }
+
+// goIO runs f on an I/O goroutine; Done waits for it.
+func (j *Job) goIO(f func()) {
+	j.io.Add(1)
+	go func() {
+		defer j.io.Done()
+		f()
+	}()
+}
+
+// Status says where the job is.
+func (j *Job) Status() Status { return Status(j.status.Load()) }
+
+// Restarts is how many attempts failed.
+func (j *Job) Restarts() int64 { return j.fails.Load() }
+
+// NewestEpoch is the newest complete epoch, 0 for none.
+func (j *Job) NewestEpoch() flow.Epoch { return flow.Epoch(j.newest.Load()) }
+
+// Tasks lists the tasks of the attempt that runs, nil between two.
+func (j *Job) Tasks() []*Task {
+	if d := j.live.Load(); d != nil {
+		return d.Tasks
+	}
+	return nil
+}
+
+// Stop asks for a last epoch and the end. It returns at once; Done tells.
+func (j *Job) Stop() { j.tell(stopJob{}) }
+
+// Done is closed when the job has ended and all its goroutines with it.
+func (j *Job) Done() <-chan struct{} { return j.done }
+
+// Err is why the job failed, nil otherwise. It is valid when Done is closed.
+func (j *Job) Err() error { return j.err }
+
+// Receive implements actor.Actor.
+func (j *Job) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case deployed:
+		j.begin(c, m)
+	case tick:
+		if m.coord == j.coord && j.coord != nil {
+			j.carry(j.coord.Tick(j.cfg.Now()))
+		}
+	case acked:
+		j.acknowledged(m)
+	case ended:
+		if j.coord != nil {
+			j.carry(j.coord.Ended(m.task, j.cfg.Now()))
+		} else {
+			j.endedWithoutEpochs()
+		}
+	case recorded:
+		j.onRecorded(m)
+	case taskFinished:
+		if j.finishing--; j.finishing == 0 {
+			j.stopRegion(c)
+		}
+	case stopJob:
+		j.onStop(c)
+	case *actor.Terminated:
+		j.terminated(m)
+	case regionStopped:
+		j.afterRegion()
+	case restart:
+		j.redeploy()
+	case folded:
+		j.folding = false
+		if m.err != nil {
+			j.cfg.Logger.Warn("fold of checkpoint deltas did not succeed; restores take longer until one does", "job", j.cfg.Name, "error", m.err)
+		}
+	case found:
+		j.addSplits(m)
+	}
+}
+
+// begin starts the tasks of a deployment, consumers first.
+func (j *Job) begin(c actor.Context, m deployed) {
+	if m.err != nil {
+		j.attemptFailed(m.err)
+		return
+	}
+	if j.stopping {
+		m.dep.Discard()
+		j.finish(Stopped, nil)
+		return
+	}
+	j.dep, j.failure, j.parts = m.dep, nil, map[flow.Epoch][]delta.Block{}
+	j.live.Store(m.dep)
+	j.setStatus(Running)
+	j.newest.Store(int64(j.first) - 1)
+	now := j.cfg.Now()
+	if j.cfg.Log != nil {
+		j.coord = barrier.NewCoordinator(barrier.CoordinatorConfig{
+			Tasks: len(m.dep.Tasks), First: j.first, EveryNS: int64(j.cfg.CommitEvery),
+			TimeoutNS: int64(j.cfg.EpochTimeout), FailuresMax: j.cfg.FailuresMax,
+		}, now)
+	}
+	j.foldAtNS = now + int64(j.cfg.FoldEvery)
+	j.finishing = 0
+	for _, t := range m.dep.Tasks {
+		j.spawn(c, t)
+	}
+	j.discover(m.dep)
+	j.arm()
+}
+
+func (j *Job) spawn(c actor.Context, t *Task) {
+	t.report = j.tell
+	props := actor.PropsFromProducer(func() actor.Actor { return t }, actor.WithMailbox(func() actor.Mailbox { return t.mb }))
+	pid := c.SpawnPrefix(props, fmt.Sprintf("%s/%s/%d", j.cfg.Name, t.Chain, t.Index))
+	t.pid.Store(pid)
+	j.tasks[pid.Id] = t
+	j.running++
+}
+
+// arm sets the timer for the coordinator's next wish.
+func (j *Job) arm() {
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
+	}
+	if j.coord == nil || j.failure != nil {
+		return
+	}
+	if next := j.coord.NextNS(); next != never {
+		coord := j.coord
+		j.timer = time.AfterFunc(max(time.Duration(next-j.cfg.Now()), 0), func() { j.tell(tick{coord}) })
+	}
+}
+
+// carry carries out what the coordinator decided.
+func (j *Job) carry(dos []barrier.Do) {
+	for _, d := range dos {
+		switch d.Kind {
+		case barrier.Start:
+			j.trigger(d)
+		case barrier.Record:
+			j.record(d)
+		case barrier.Commit:
+			j.committed(d.Epoch)
+		case barrier.Abandoned:
+			j.cfg.Logger.Warn("epoch abandoned", "job", j.cfg.Name, "epoch", d.Epoch, "error", d.Err)
+		case barrier.Fail:
+			j.endAttempt(d.Err)
+		case barrier.Finish:
+			j.lastEpochDone(d.Ended)
+		}
+	}
+	j.arm()
+}
+
+// trigger tells all source tasks to cut.
+func (j *Job) trigger(d barrier.Do) {
+	for _, g := range j.dep.Groups {
+		for _, t := range g.Tasks {
+			system().Root.Send(t.PID(), trigger{d.Epoch, d.Last})
+		}
+	}
+}
+
+func (j *Job) acknowledged(m acked) {
+	if j.coord == nil || j.failure != nil {
+		return
+	}
+	j.parts[m.epoch] = append(j.parts[m.epoch], m.blocks...)
+	j.carry(j.coord.Ack(m.task, m.epoch, j.cfg.Now()))
+}
+
+// record makes the epoch durable on an I/O goroutine: the parts of all tasks in one segment, then the slot.
+func (j *Job) record(d barrier.Do) {
+	var blocks []delta.Block
+	for e := d.From; e <= d.Epoch; e++ {
+		blocks = append(blocks, j.parts[e]...)
+		delete(j.parts, e)
+	}
+	coord, log, e := j.coord, j.cfg.Log, d.Epoch
+	j.goIO(func() {
+		err := log.Complete(context.Background(), e, blocks, nil)
+		j.tell(recorded{coord, e, err})
+	})
+}
+
+func (j *Job) onRecorded(m recorded) {
+	if m.coord != j.coord || j.coord == nil || j.failure != nil {
+		return
+	}
+	if fenced(m.err) {
+		m.err = fmt.Errorf("%w: %w", barrier.ErrFenced, m.err)
+	}
+	j.carry(j.coord.Recorded(m.epoch, m.err, j.cfg.Now()))
+}
+
+func (j *Job) committed(e flow.Epoch) {
+	j.newest.Store(int64(e))
+	j.retries = 0
+	if now := j.cfg.Now(); now >= j.foldAtNS && !j.folding {
+		j.folding, j.foldAtNS = true, now+int64(j.cfg.FoldEvery)
+		j.goIO(func() { j.tell(folded{j.cfg.Log.Fold(context.Background())}) })
+	}
+}
+
+// fenced says whether an error means that another run of the job took over.
+func fenced(err error) bool {
+	return errors.Is(err, checkpoint.ErrTaken) || errors.Is(err, checkpoint.ErrFenced) || errors.Is(err, sinks.ErrFenced)
+}
+
+func (j *Job) setStatus(s Status) { j.status.Store(uint32(s)) }

@@ -1,0 +1,245 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/millrace-io/millrace/flow"
+)
+
+// supervisor is the strategy for a job's tasks: never restart one in place. Protoactor would lose the message that failed
+// and start with empty state; here the whole region is stopped and restored. It runs on the job actor's goroutine; the
+// failed task stays suspended meanwhile.
+type supervisor struct{ j *Job }
+
+// HandleFailure implements actor.SupervisorStrategy.
+func (s supervisor) HandleFailure(_ *actor.ActorSystem, _ actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	err, ok := reason.(error)
+	if !ok {
+		err = fmt.Errorf("%v", reason)
+	}
+	if t := s.j.tasks[child.Id]; t != nil {
+		err = &TaskError{Chain: t.Chain, Task: t.Index, Tasks: t.Count, KeyHash: t.Env.Hash, Err: err}
+	}
+	s.j.endAttempt(err)
+}
+
+// endAttempt ends the attempt: all tasks stop, and what they still report is ignored.
+func (j *Job) endAttempt(err error) {
+	if j.failure != nil || j.dep == nil {
+		return
+	}
+	j.failure = err
+	j.fails.Add(1)
+	j.arm()
+	j.stopRegion(nil)
+}
+
+// stopRegion stops all tasks; terminated follows for each.
+func (j *Job) stopRegion(actor.Context) {
+	for id := range j.tasks {
+		system().Root.Stop(j.tasks[id].PID())
+	}
+}
+
+func (j *Job) terminated(m *actor.Terminated) {
+	t := j.tasks[m.Who.Id]
+	if t == nil {
+		return
+	}
+	delete(j.tasks, m.Who.Id)
+	if j.failure == nil && !j.over {
+		j.endAttempt(fmt.Errorf("operator %q, task %d/%d was stopped from outside", t.Chain, t.Index, t.Count))
+	}
+	if j.running--; j.running == 0 {
+		j.awaitIO()
+	}
+}
+
+// awaitIO waits, off the actor, until no I/O goroutine of the attempt is left: the next attempt must not meet one.
+func (j *Job) awaitIO() {
+	dep := j.dep
+	j.goIO(func() {
+		for _, t := range dep.Tasks {
+			if !waitTimeout(t, j.cfg.StopTimeout) {
+				j.cfg.Logger.Error("an I/O goroutine of a stopped task does not end", "job", j.cfg.Name, "operator", t.Chain, "task", t.Index)
+			}
+		}
+		j.tell(regionStopped{})
+	})
+}
+
+func waitTimeout(t *Task, d time.Duration) bool {
+	done := make(chan struct{})
+	go func() {
+		t.io.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// afterRegion decides what follows when nothing of the attempt runs any more.
+func (j *Job) afterRegion() {
+	j.live.Store(nil)
+	j.dep, j.coord = nil, nil
+	if j.cfg.BeforeRestart != nil {
+		j.cfg.BeforeRestart()
+	}
+	switch {
+	case j.failure != nil:
+		j.attemptFailed(j.failure)
+	case j.ended:
+		j.finish(Finished, nil)
+	default:
+		j.finish(Stopped, nil)
+	}
+}
+
+// attemptFailed restarts after a back-off, or gives up.
+func (j *Job) attemptFailed(err error) {
+	j.dep, j.coord, j.failure = nil, nil, nil
+	j.retries++
+	log := j.cfg.Logger.With("job", j.cfg.Name, "attempt_failures", j.retries)
+	switch {
+	case j.stopping:
+		log.Error("attempt failed while stopping; the next start resumes from the newest complete epoch", "epoch", j.newest.Load(), "error", err)
+		j.finish(Failed, fmt.Errorf("stop job %q: %w", j.cfg.Name, err))
+	case fenced(err), j.cfg.Log == nil, j.retries > j.cfg.RestartsMax:
+		log.Error("job failed", "error", err)
+		j.finish(Failed, fmt.Errorf("run job %q: %w", j.cfg.Name, err))
+	default:
+		wait := min(j.cfg.RestartMin<<min(j.retries-1, 16), j.cfg.RestartMax)
+		log.Warn("attempt failed; restoring from the newest complete epoch", "epoch", j.newest.Load(), "wait", wait, "error", err)
+		j.setStatus(Restarting)
+		j.timer = time.AfterFunc(wait, func() { j.tell(restart{}) })
+	}
+}
+
+func (j *Job) redeploy() {
+	if j.Status() != Restarting {
+		return
+	}
+	j.goIO(func() {
+		d, err := j.deploy(context.Background())
+		j.tell(deployed{d, err})
+	})
+}
+
+// onStop cuts a last epoch and ends; between two attempts there is nothing to cut.
+func (j *Job) onStop(c actor.Context) {
+	if j.stopping || j.over {
+		return
+	}
+	j.stopping = true
+	switch {
+	case j.dep == nil && j.Status() == Restarting && j.timer != nil && j.timer.Stop():
+		j.finish(Stopped, nil)
+	case j.dep == nil || j.failure != nil: // deploying or stopping a region: begin or attemptFailed sees the flag
+	case j.coord == nil:
+		j.setStatus(Stopping)
+		j.over = true
+		j.stopRegion(c)
+	default:
+		j.setStatus(Stopping)
+		j.carry(j.coord.Stop(j.cfg.Now()))
+	}
+}
+
+// lastEpochDone follows the last epoch: after the end of input the sinks finish first.
+func (j *Job) lastEpochDone(ended bool) {
+	j.over, j.ended = true, ended
+	if !ended {
+		j.stopRegion(nil)
+		return
+	}
+	j.finishing = len(j.dep.Tasks)
+	for _, t := range j.dep.Tasks {
+		system().Root.Send(t.PID(), finish{})
+	}
+}
+
+// endedWithoutEpochs counts ended tasks when no coordinator does.
+func (j *Job) endedWithoutEpochs() {
+	if j.dep == nil || j.failure != nil {
+		return
+	}
+	if j.endedTasks++; j.endedTasks == len(j.dep.Tasks) {
+		j.lastEpochDone(true)
+	}
+}
+
+// finish ends the job. The actor stops; Done is closed when the last I/O goroutine has ended.
+func (j *Job) finish(s Status, err error) {
+	j.over = true
+	j.err = err
+	if j.timer != nil {
+		j.timer.Stop()
+	}
+	system().Root.Stop(j.pid)
+	go func() {
+		j.io.Wait()
+		if j.cfg.Log != nil {
+			if e := j.cfg.Log.Close(); e != nil && j.err == nil {
+				j.err = fmt.Errorf("close checkpoints of job %q: %w", j.cfg.Name, e)
+			}
+		}
+		j.setStatus(s)
+		close(j.done)
+	}()
+}
+
+// discover starts the search for splits that appear while the job runs, for each source that wants it.
+func (j *Job) discover(d *Deployment) {
+	for i, g := range d.Groups {
+		if g.DiscoverEvery <= 0 {
+			continue
+		}
+		known := g.known
+		g.Tasks[0].Go("find splits of "+g.ID, func(ctx context.Context) error {
+			for sleep(ctx, g.DiscoverEvery) {
+				splits, err := g.Splits(ctx, known)
+				if ctx.Err() != nil {
+					return nil
+				}
+				for _, s := range splits {
+					known = append(known, s.ID)
+				}
+				if len(splits) > 0 || err != nil {
+					j.tell(found{d, i, splits, err})
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// addSplits gives new splits to the source's tasks, the one with the fewest first.
+func (j *Job) addSplits(m found) {
+	if m.dep != j.dep || j.failure != nil {
+		return
+	}
+	g := &m.dep.Groups[m.group]
+	if m.err != nil {
+		j.cfg.Logger.Warn("search for new splits did not succeed; it is tried again", "job", j.cfg.Name, "operator", g.ID, "error", m.err)
+	}
+	for _, s := range m.splits {
+		least := 0
+		for i := range g.counts {
+			if g.counts[i] < g.counts[least] {
+				least = i
+			}
+		}
+		g.counts[least]++
+		system().Root.Send(g.Tasks[least].PID(), addSplits{[]assigned{{split: s, position: flow.Position(s.Start)}}})
+	}
+}

@@ -1,0 +1,45 @@
+package actors
+
+import (
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/delta"
+)
+
+// Control messages to a task, by its PID or from its own I/O goroutines.
+type (
+	// trigger asks a source task to cut epoch: stamp positions, emit the barrier. Behind the last one it reads nothing.
+	trigger struct {
+		epoch flow.Epoch
+		last  bool
+	}
+	// addSplits hands a source task splits that were found while it runs.
+	addSplits struct{ splits []assigned }
+	// finish asks for the sinks' Finish, after the last epoch behind the end of input is complete.
+	finish struct{}
+	// sinkFlushed: the I/O goroutine of a sink has made everything up to the barrier safe.
+	sinkFlushed struct{ epoch flow.Epoch }
+	// sinkFinished: the I/O goroutine of a sink has run Finish.
+	sinkFinished struct{}
+	// failed: an I/O goroutine of the task failed.
+	failed struct{ err error }
+	// do runs on the task's loop.
+	do func()
+)
+
+// Reports of a task to its job.
+type (
+	acked struct {
+		task   int
+		epoch  flow.Epoch
+		blocks []delta.Block
+	}
+	ended        struct{ task int }
+	taskFinished struct{ task int }
+)
+
+// assigned is a split with where its reader begins and what is known of it.
+type assigned struct {
+	split    flow.Split
+	position flow.Position // nil: at split.Start
+	finished bool          // its end was processed in an earlier attempt
+}

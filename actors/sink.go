@@ -1,0 +1,201 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/mailbox"
+	"github.com/millrace-io/millrace/sinks"
+)
+
+// sink is a task's outlet to the outside, with the record type rubbed off.
+type sink interface {
+	mailbox.Outlet
+	start()
+	// finish runs the writer's Finish, if it has one; a sinkFinished message follows.
+	finish()
+	// close releases a writer whose task is over.
+	close()
+}
+
+// Adder is the typed side of a sink: the end of a chain.
+type Adder[T any] interface {
+	Add(v T, timeNS int64, hash uint64, kind flow.Kind)
+}
+
+// NewSink gives task t the writer w of operator id. A writer that never blocks runs on the task's loop, any other on an
+// I/O goroutine behind a lane of batchesMax batches.
+func NewSink[T any](t *Task, id string, w sinks.Writer[T], recordsMax, batchesMax int) Adder[T] {
+	if _, ok := w.(sinks.Inline); ok {
+		s := &inlineSink[T]{t: t, id: id, w: w, b: &flow.Batch[T]{Records: make([]flow.Record[T], 0, recordsMax)}}
+		t.sinks, t.outs = append(t.sinks, s), append(t.outs, s)
+		return s
+	}
+	pool := mailbox.NewPool[T](recordsMax)
+	lane := mailbox.NewLane(batchesMax, pool, t.Bell(), nil)
+	s := &ioSink[T]{
+		Out: mailbox.NewOut([]*mailbox.Lane[T]{lane}, pool, t.Attempt), t: t, id: id, w: w, lane: lane,
+		finished: make(chan struct{}, 1),
+	}
+	t.sinks, t.outs = append(t.sinks, s), append(t.outs, s)
+	return s
+}
+
+// inlineSink writes on the task's loop.
+type inlineSink[T any] struct {
+	t  *Task
+	id string
+	w  sinks.Writer[T]
+	b  *flow.Batch[T]
+}
+
+func (s *inlineSink[T]) Add(v T, timeNS int64, hash uint64, kind flow.Kind) {
+	b := s.b
+	n := len(b.Records)
+	b.Records = b.Records[:n+1]
+	r := &b.Records[n]
+	r.TimeNS, r.Hash, r.Value = timeNS, hash, v
+	if kind != flow.Insert || len(b.Kinds) > 0 {
+		for len(b.Kinds) < n {
+			b.Kinds = append(b.Kinds, flow.Insert)
+		}
+		b.Kinds = append(b.Kinds, kind)
+	}
+	if n+1 == cap(b.Records) {
+		s.Flush()
+	}
+}
+
+func (s *inlineSink[T]) Flush() {
+	if len(s.b.Records) == 0 {
+		return
+	}
+	s.t.Stats.RecordsOut.Add(int64(len(s.b.Records)))
+	if err := s.w.Write(s.t.ctx, s.b); err != nil {
+		panic(failure{fmt.Errorf("write sink %q: %w", s.id, err)})
+	}
+	s.b.Reset()
+}
+
+func (s *inlineSink[T]) safe() {
+	s.Flush()
+	if err := s.w.Flush(s.t.ctx); err != nil {
+		panic(failure{fmt.Errorf("flush sink %q: %w", s.id, err)})
+	}
+}
+
+func (s *inlineSink[T]) Barrier(e flow.Epoch) {
+	s.safe()
+	s.t.flushed(e)
+}
+func (s *inlineSink[T]) End()            { s.safe() }
+func (s *inlineSink[T]) Watermark(int64) {}
+func (s *inlineSink[T]) Idle(bool)       {}
+func (s *inlineSink[T]) Blocked() bool   { return false }
+func (s *inlineSink[T]) Retry() bool     { return true }
+func (s *inlineSink[T]) Room() bool      { return false }
+func (s *inlineSink[T]) start()          {}
+func (s *inlineSink[T]) close()          { _ = s.w.Close() }
+
+func (s *inlineSink[T]) finish() {
+	if err := finishWriter(s.t.ctx, s.id, s.w); err != nil {
+		panic(failure{err})
+	}
+	s.t.post(sinkFinished{})
+}
+
+// ioSink writes on an I/O goroutine. The lane to it is one like any other, so a slow writer is back-pressure.
+type ioSink[T any] struct {
+	*mailbox.Out[T]
+	t        *Task
+	id       string
+	w        sinks.Writer[T]
+	lane     *mailbox.Lane[T]
+	finished chan struct{} // asks the goroutine for Finish
+	running  bool
+}
+
+func (s *ioSink[T]) Add(v T, timeNS int64, hash uint64, kind flow.Kind) {
+	s.AddKind(0, v, timeNS, hash, kind)
+}
+
+func (s *ioSink[T]) start() {
+	s.running = true
+	s.t.Go("write "+s.id, s.run)
+}
+
+func (s *ioSink[T]) finish() { s.finished <- struct{}{} }
+
+func (s *ioSink[T]) close() {
+	if !s.running {
+		_ = s.w.Close()
+	}
+}
+
+func (s *ioSink[T]) run(ctx context.Context) (err error) {
+	defer func() {
+		if e := s.w.Close(); e != nil && err == nil && ctx.Err() == nil {
+			err = fmt.Errorf("close sink %q: %w", s.id, e)
+		}
+	}()
+	for {
+		b, err := s.lane.Receive(ctx, s.finished)
+		switch {
+		case err != nil:
+			return err
+		case b == nil:
+			if err := finishWriter(ctx, s.id, s.w); err != nil {
+				return err
+			}
+			s.t.post(sinkFinished{})
+		default:
+			if err := s.write(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// write hands the writer a batch and makes everything safe behind a barrier or the end.
+func (s *ioSink[T]) write(ctx context.Context, b *flow.Batch[T]) error {
+	if len(b.Records) > 0 {
+		s.t.Stats.RecordsOut.Add(int64(len(b.Records)))
+		if err := s.w.Write(ctx, b); err != nil {
+			return fmt.Errorf("write sink %q: %w", s.id, err)
+		}
+	}
+	m := b.Mark
+	s.lane.Pool().Put(b)
+	if m.Has&(flow.HasBarrier|flow.HasEnd) == 0 {
+		return nil
+	}
+	if err := s.w.Flush(ctx); err != nil {
+		return fmt.Errorf("flush sink %q: %w", s.id, err)
+	}
+	if m.Has&flow.HasBarrier != 0 {
+		s.t.post(sinkFlushed{m.Epoch})
+	}
+	return nil
+}
+
+func finishWriter(ctx context.Context, id string, w any) error {
+	f, ok := w.(sinks.Finisher)
+	if !ok {
+		return nil
+	}
+	if err := f.Finish(ctx); err != nil {
+		return fmt.Errorf("finish sink %q: %w", id, err)
+	}
+	return nil
+}
+
+// finishSinks runs the sinks' Finish; the job hears when all have.
+func (t *Task) finishSinks() {
+	if t.finishing = len(t.sinks); t.finishing == 0 {
+		t.report(taskFinished{t.number})
+	}
+	for _, s := range t.sinks {
+		s.finish()
+	}
+}

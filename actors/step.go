@@ -1,0 +1,172 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/mailbox"
+)
+
+// Bounds of a turn, so that control is never far away.
+const (
+	timersPerTurn  = 256  // timers fired
+	finalsPerTurn  = 256  // records emitted at the end of input
+	encodePerTurn  = 64   // frozen entries encoded beside a batch
+	encodePerPark  = 256  // frozen entries encoded before a park
+	encodeQuiet    = 4096 // frozen entries encoded after a park that no bell ended
+	cleanPerPark   = 256  // expired entries removed before a park
+	encodeParkNSec = int64(time.Millisecond)
+)
+
+// Step does one turn at nowNS: what was refused, due timers, the end of input, one batch, a piece of the snapshot; when
+// there is none of it, it flushes. It never blocks, starts no goroutine, reads no clock and draws no random number. It
+// says whether it worked and, if not, when it wants to be called although nothing arrived.
+func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
+	quiet := nowNS-t.Env.Clock.NowNS >= encodeParkNSec
+	t.Env.Clock.NowNS = max(nowNS, t.Env.Clock.NowNS)
+	if t.retry(); t.blocked {
+		t.Stats.BlockedTurns.Add(1)
+		return t.encode(encodePerTurn) && len(t.cuts) > 0, never
+	}
+	if t.fire() {
+		return true, 0
+	}
+	if t.wmPending {
+		t.forwardWatermark()
+	}
+	worked, wakeAtNS = t.input()
+	if !worked && t.exhausted && !t.endSent {
+		worked = t.end()
+	}
+	if worked {
+		t.encode(encodePerTurn)
+		return true, 0
+	}
+	return false, min(wakeAtNS, t.rest(quiet))
+}
+
+// retry sends what was refused; while something still is, the task takes no input.
+func (t *Task) retry() {
+	t.blocked = false
+	for _, o := range t.outs {
+		if o.Blocked() && !o.Retry() {
+			t.blocked = true
+		}
+	}
+}
+
+// fire runs due timers, a bounded number, in the order of the operators of the chain.
+func (t *Task) fire() (fired bool) {
+	for _, op := range t.Env.Timed() {
+		if op.Fire(timersPerTurn) > 0 {
+			fired = true
+		}
+	}
+	return fired
+}
+
+// input processes one batch: of the source, or of the next lane that has one.
+func (t *Task) input() (worked bool, wakeAtNS int64) {
+	if t.source != nil {
+		return t.source.step(t.Env.Clock.NowNS)
+	}
+	for range t.inputs {
+		in := t.inputs[t.next]
+		if t.next++; t.next == len(t.inputs) {
+			t.next = 0
+		}
+		if in.Take() {
+			t.deliver(in)
+			return true, 0
+		}
+	}
+	return false, never
+}
+
+// took processes the batch that in holds, then its mark.
+func (t *Task) took(in mailbox.Input) {
+	m, n := in.Deliver()
+	if n > 0 {
+		t.Stats.RecordsIn.Add(int64(n))
+	}
+	if m.Has == 0 {
+		return
+	}
+	lane := t.laneOf(in)
+	if t.marks.Observe(lane, m, n) {
+		t.Env.Clock.WatermarkNS = t.marks.Current()
+		t.wmPending = true
+	}
+	if m.Has&flow.HasBarrier != 0 {
+		t.barrier(lane, m.Epoch)
+	}
+	if m.Has&flow.HasEnd != 0 && t.marks.Live() == 0 {
+		t.exhausted = true
+	}
+}
+
+// laneOf is the input's number. Marks are rare and lanes few: a search beats a field each input would have to carry.
+func (t *Task) laneOf(in mailbox.Input) int {
+	for i := range t.inputs {
+		if t.inputs[i] == in {
+			return i
+		}
+	}
+	panic(failure{errUnknownLane})
+}
+
+func (t *Task) forwardWatermark() {
+	t.wmPending = false
+	for _, o := range t.outs {
+		o.Watermark(t.marks.Current())
+	}
+}
+
+// end emits what operators kept for the end of input, then the end itself, then tells the job.
+func (t *Task) end() (worked bool) {
+	finals := t.Env.Finals()
+	if t.finals < len(finals) {
+		if !finals[t.finals].Resume(finalsPerTurn) {
+			t.finals++
+		}
+		return true
+	}
+	t.endSent = true
+	for _, o := range t.outs {
+		o.End()
+	}
+	t.report(ended{t.number})
+	return true
+}
+
+// rest is what a task does when there is nothing to do: flush, a piece of a running snapshot, expired state. It says when
+// to be called again. It must not loop: a task that holds the processor starves the scheduler's poll of the network.
+func (t *Task) rest(quiet bool) (wakeAtNS int64) {
+	for _, o := range t.outs {
+		o.Flush()
+		t.blocked = t.blocked || o.Blocked()
+	}
+	t.publish()
+	if len(t.cuts) > 0 && !t.encodedAll() {
+		n := encodePerPark
+		if quiet {
+			n = encodeQuiet
+		}
+		if t.encode(n); !t.encodedAll() {
+			return t.Env.Clock.NowNS + encodeParkNSec
+		}
+	}
+	t.Env.Store.Clean(cleanPerPark)
+	wakeAtNS = never
+	for _, op := range t.Env.Timed() {
+		wakeAtNS = min(wakeAtNS, op.NextNS())
+	}
+	return wakeAtNS
+}
+
+// publish copies the loop's own counts to where others may read them.
+func (t *Task) publish() {
+	t.Stats.Filtered.Store(t.Env.Filtered)
+	t.Stats.StateEntries.Store(int64(t.Env.Store.Entries()))
+	t.Stats.StateBytes.Store(t.Env.Store.Bytes())
+}

@@ -1,0 +1,194 @@
+package millrace
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/millrace-io/millrace/barrier"
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/plan"
+)
+
+// Guarantee says what a restart may do to state and to what sinks have been given.
+type Guarantee uint8
+
+const (
+	// ExactlyOnce state: every record counts once, also after a crash. Lanes are aligned at barriers.
+	ExactlyOnce Guarantee = iota
+	// AtLeastOnce state: after a crash records may count twice. Barriers are not aligned.
+	AtLeastOnce
+	// AtMostOnce: no epochs. After a restart state is empty and sources begin where they are configured to.
+	AtMostOnce
+)
+
+// String gives the guarantee's name.
+func (g Guarantee) String() string {
+	switch g {
+	case ExactlyOnce:
+		return "exactly-once"
+	case AtLeastOnce:
+		return "at-least-once"
+	case AtMostOnce:
+		return "at-most-once"
+	}
+	return fmt.Sprintf("guarantee %d", uint8(g))
+}
+
+// StateBackend says where live state is kept.
+type StateBackend uint8
+
+const (
+	// Memory keeps live state in tables on the heap that the collector skips: tens of nanoseconds an access.
+	Memory StateBackend = iota
+	// Badger keeps live state on disk behind a cache, for state larger than memory: microseconds an access that misses.
+	Badger
+)
+
+// String gives the backend's name.
+func (b StateBackend) String() string {
+	if b == Badger {
+		return "badger"
+	}
+	return "memory"
+}
+
+// Config is how a job runs: tuning, not topology. The zero value works.
+type Config struct {
+	// StateDir holds the job's checkpoints: a start finds the newest complete epoch there and goes on from it. Empty means a
+	// temporary directory that is removed when the job ends: restarts inside the process go on, the next process begins anew.
+	StateDir string
+	// State is where live state is kept; the default is Memory.
+	State StateBackend
+	// CacheBytes bounds what Badger keeps in memory, over all tasks; 0 means 256 MiB.
+	CacheBytes int64
+	// Guarantee of the state; the default is ExactlyOnce. What a sink adds to it is in the sink's documentation.
+	Guarantee Guarantee
+
+	// CheckpointEvery is the time between two folds of the changes into a base, which bounds the work of a restore; 0 means
+	// 1 s, at least 10 ms.
+	CheckpointEvery time.Duration
+	// CommitEvery is the time between two epochs; 0 means CheckpointEvery, at least 10 ms.
+	CommitEvery time.Duration
+	// EpochTimeout is how long an epoch may take before it is abandoned and its changes go into the next; 0 means 30 s.
+	EpochTimeout time.Duration
+	// EpochFailuresMax is how many epochs in a row may be abandoned before the attempt fails; 0 means 3.
+	EpochFailuresMax int
+
+	// Parallelism of sources and of operators behind a KeyBy; 0 means the number of processors.
+	Parallelism int
+	// Operators tunes single operators by id. An id the job does not have is an error.
+	Operators map[string]OperatorConfig
+	// KeyGroups is the number of key groups of a new lineage, a power of two up to 32768; 0 means 128. It bounds the
+	// parallelism for the life of the state. An existing lineage keeps its own.
+	KeyGroups int
+
+	// BatchRecords is the most records that travel together; 0 means 256. A task that would wait sends what it has.
+	BatchRecords int
+	// LaneBatches is how many batches a lane holds before its producer has to wait; 0 means 8.
+	LaneBatches int
+
+	// RestartsMax is how many attempts in a row may fail without a complete epoch between them; 0 means 10, negative none.
+	RestartsMax int
+	// RestartMin is the wait before the first restart, doubled for each that follows; 0 means 100 ms.
+	RestartMin time.Duration
+	// RestartMax is the longest wait before a restart; 0 means 10 s.
+	RestartMax time.Duration
+
+	// Logger gets what a person running the job should know; nil discards it. Nothing is logged per record.
+	Logger *slog.Logger
+}
+
+// OperatorConfig tunes one operator.
+type OperatorConfig struct {
+	Parallelism int // number of tasks; 0 leaves it to the topology and Config.Parallelism
+}
+
+const (
+	intervalMin        = 10 * time.Millisecond
+	defaultCheckpoint  = time.Second
+	defaultTimeout     = 30 * time.Second
+	defaultFailuresMax = 3
+	defaultRestartsMax = 10
+	defaultRestartMin  = 100 * time.Millisecond
+	defaultRestartMax  = 10 * time.Second
+	defaultBatch       = 256
+	defaultLane        = 8
+	defaultCacheBytes  = 256 << 20
+	stopTimeout        = 30 * time.Second
+)
+
+// withDefaults is c with every zero replaced by its default.
+func (c Config) withDefaults() Config {
+	orDuration := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	orInt := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	orDuration(&c.CheckpointEvery, defaultCheckpoint)
+	orDuration(&c.CommitEvery, c.CheckpointEvery)
+	orDuration(&c.EpochTimeout, defaultTimeout)
+	orDuration(&c.RestartMin, defaultRestartMin)
+	orDuration(&c.RestartMax, defaultRestartMax)
+	orInt(&c.EpochFailuresMax, defaultFailuresMax)
+	orInt(&c.RestartsMax, defaultRestartsMax)
+	orInt(&c.Parallelism, runtime.GOMAXPROCS(0))
+	orInt(&c.KeyGroups, flow.DefaultKeyGroups)
+	orInt(&c.BatchRecords, defaultBatch)
+	orInt(&c.LaneBatches, defaultLane)
+	if c.CacheBytes == 0 {
+		c.CacheBytes = defaultCacheBytes
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return c
+}
+
+// validate names every field that is wrong, with the rule. It expects withDefaults.
+func (c Config) validate() (faults []error) {
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	want(c.CheckpointEvery >= intervalMin, "CheckpointEvery is %v, want at least %v", c.CheckpointEvery, intervalMin)
+	want(c.CommitEvery >= intervalMin, "CommitEvery is %v, want at least %v", c.CommitEvery, intervalMin)
+	want(c.CommitEvery <= c.CheckpointEvery, "CommitEvery is %v, want at most CheckpointEvery, which is %v", c.CommitEvery, c.CheckpointEvery)
+	want(c.EpochTimeout > 0, "EpochTimeout is %v, want more than 0", c.EpochTimeout)
+	want(c.EpochFailuresMax > 0, "EpochFailuresMax is %d, want at least 1", c.EpochFailuresMax)
+	want(c.Parallelism > 0, "Parallelism is %d, want at least 1", c.Parallelism)
+	want(c.BatchRecords > 0 && c.BatchRecords <= 1<<16, "BatchRecords is %d, want 1 to 65536", c.BatchRecords)
+	want(c.LaneBatches > 0 && c.LaneBatches <= 1<<16, "LaneBatches is %d, want 1 to 65536", c.LaneBatches)
+	want(c.KeyGroups > 0 && c.KeyGroups <= flow.MaxKeyGroups && c.KeyGroups&(c.KeyGroups-1) == 0, "KeyGroups is %d, want a power of two up to %d", c.KeyGroups, flow.MaxKeyGroups)
+	want(c.Guarantee <= AtMostOnce, "Guarantee is %v, want ExactlyOnce, AtLeastOnce or AtMostOnce", c.Guarantee)
+	want(c.State <= Badger, "State is %d, want Memory or Badger", c.State)
+	want(c.CacheBytes >= 1<<20, "CacheBytes is %d, want at least 1 MiB", c.CacheBytes)
+	want(c.RestartMin > 0 && c.RestartMin <= c.RestartMax, "RestartMin is %v and RestartMax %v, want 0 < RestartMin <= RestartMax", c.RestartMin, c.RestartMax)
+	for id, o := range c.Operators {
+		want(o.Parallelism >= 0, "Operators[%q].Parallelism is %d, want at least 0", id, o.Parallelism)
+	}
+	return faults
+}
+
+func (c Config) planOptions() plan.Options {
+	o := plan.Options{Default: c.Parallelism, Groups: c.KeyGroups, Tasks: map[string]int{}}
+	for id, op := range c.Operators {
+		o.Tasks[id] = op.Parallelism
+	}
+	return o
+}
+
+func (c Config) mode() barrier.Mode {
+	if c.Guarantee == ExactlyOnce {
+		return barrier.ExactlyOnce
+	}
+	return barrier.AtLeastOnce
+}

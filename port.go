@@ -1,0 +1,195 @@
+package millrace
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/millrace-io/millrace/codec"
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/plan"
+	"github.com/millrace-io/millrace/mailbox"
+)
+
+// port is where the records of a step come out. Its readers are compiled once per task: into a closure each when they
+// share the task, into a lane's writer when they do not.
+type port[T any] struct {
+	step    *step
+	readers []*reader[T]
+}
+
+func newPort[T any](s *step) *port[T] { return &port[T]{step: s} }
+
+// sink is what the step of this port calls with each record, in tb's task.
+func (p *port[T]) sink(tb *taskBuild) func(T) {
+	if f, ok := tb.memo[p].(func(T)); ok {
+		return f
+	}
+	var outs []func(T)
+	for _, r := range p.readers {
+		if tb.d.plan.Fused(p.step.ID, r.to.ID) {
+			outs = append(outs, r.into(tb))
+		} else {
+			outs = append(outs, r.writer(tb))
+		}
+	}
+	f := fanOut(outs)
+	tb.memo[p] = f
+	return f
+}
+
+func fanOut[T any](outs []func(T)) func(T) {
+	switch len(outs) {
+	case 0:
+		return func(T) {}
+	case 1:
+		return outs[0]
+	case 2:
+		a, b := outs[0], outs[1]
+		return func(v T) { a(v); b(v) }
+	}
+	return func(v T) {
+		for _, f := range outs {
+			f(v)
+		}
+	}
+}
+
+// reader is one step's reading of a port.
+type reader[T any] struct {
+	port *port[T]
+	to   *step
+	ship plan.Ship
+	hash func(T) uint64           // of the key, when shipped by it
+	into func(*taskBuild) func(T) // the step's own closure in its task
+}
+
+// connector is a reader with its type rubbed off.
+type connector interface {
+	from() *step
+	encodable() error
+	connect(*deployment)
+	attach(*taskBuild)
+}
+
+// read enters a reading of p by step s.
+func read[T any](p *port[T], s *step, ship plan.Ship, hash func(T) uint64, into func(*taskBuild) func(T)) {
+	r := &reader[T]{port: p, to: s, ship: ship, hash: hash, into: into}
+	p.readers = append(p.readers, r)
+	s.readers = append(s.readers, r)
+	s.In = append(s.In, plan.Input{From: p.step.ID, Ship: ship})
+}
+
+func (r *reader[T]) from() *step { return r.port.step }
+
+// encodable says whether T can cross a lane to another process or be channel state, although local lanes encode nothing.
+func (r *reader[T]) encodable() error {
+	if _, err := codec.Derive[T](); err != nil {
+		return fmt.Errorf("operator %q: records of %s cannot go to operator %q: %w", r.port.step.ID, typeName[T](), r.to.ID, err)
+	}
+	return nil
+}
+
+// edge is the lanes of a reading between two chains: lanes[producer][consumer].
+type edge[T any] struct {
+	pool  *mailbox.Pool[T]
+	lanes [][]*mailbox.Lane[T]
+}
+
+// connect makes the lanes: one per producer and consumer, so that each can be masked alone.
+func (r *reader[T]) connect(d *deployment) {
+	from, to := d.tasks(r.port.step.ID), d.tasks(r.to.ID)
+	e := &edge[T]{pool: mailbox.NewPool[T](d.config.BatchRecords)}
+	for _, p := range from {
+		row := make([]*mailbox.Lane[T], len(to))
+		for i, c := range to {
+			row[i] = mailbox.NewLane(d.config.LaneBatches, e.pool, p.Bell(), c.Bell())
+		}
+		e.lanes = append(e.lanes, row)
+	}
+	d.edges[r] = e
+}
+
+// attach gives tb's task the consumer's ends of the lanes: the typed loop over a batch, ending in the step's closure.
+func (r *reader[T]) attach(tb *taskBuild) {
+	next, env := r.into(tb), tb.task.Env
+	on := func(b *flow.Batch[T]) {
+		env.Kind = flow.Insert
+		for i := range b.Records {
+			rec := &b.Records[i]
+			env.TimeNS, env.Hash = rec.TimeNS, rec.Hash
+			if len(b.Kinds) > 0 {
+				env.Kind = b.Kinds[i]
+			}
+			next(rec.Value)
+		}
+	}
+	for _, row := range tb.d.edges[r].(*edge[T]).lanes {
+		tb.task.AddInput(mailbox.NewReceiver(row[tb.task.Index], tb.task.Attempt, on))
+	}
+}
+
+// writer is the producer's end of the lanes in tb's task.
+func (r *reader[T]) writer(tb *taskBuild) func(T) {
+	e := tb.d.edges[r].(*edge[T])
+	env := tb.task.Env
+	o := mailbox.NewOut(e.lanes[tb.task.Index], e.pool, tb.task.Attempt)
+	tb.task.AddOutlet(o)
+	switch r.ship {
+	case plan.Hash:
+		return byHash(tb, o, r.hash)
+	case plan.Round:
+		at := tb.task.Index
+		return func(v T) {
+			if at++; at >= o.Lanes() {
+				at = 0
+			}
+			o.AddKind(at, v, env.TimeNS, env.Hash, env.Kind)
+		}
+	case plan.All:
+		return func(v T) {
+			for i := range o.Lanes() {
+				o.AddKind(i, v, env.TimeNS, env.Hash, env.Kind)
+			}
+		}
+	default:
+		to := tb.task.Index % o.Lanes()
+		return func(v T) { o.AddKind(to, v, env.TimeNS, env.Hash, env.Kind) }
+	}
+}
+
+// byHash sends a record to the owner of its key group.
+func byHash[T any](tb *taskBuild, o *mailbox.Out[T], hash func(T) uint64) func(T) {
+	env, groups := tb.task.Env, tb.d.keyGroups
+	owner := make([]uint16, groups)
+	for g := range owner {
+		owner[g] = uint16(flow.TaskOf(flow.KeyGroup(g), groups, o.Lanes()))
+	}
+	mask := uint64(groups - 1)
+	return func(v T) {
+		h := hash(v)
+		if to := int(owner[h&mask]); env.Kind == flow.Insert {
+			o.Add(to, v, env.TimeNS, h)
+		} else {
+			o.AddKind(to, v, env.TimeNS, h, env.Kind)
+		}
+	}
+}
+
+// typeName is a record type as its author wrote it, without package paths.
+func typeName[T any]() string {
+	n := reflect.TypeFor[T]().String()
+	var b strings.Builder
+	word := 0
+	for i, c := range n {
+		switch {
+		case c == '/':
+			word = i + 1
+		case strings.ContainsRune("[]*,{} ;()", c):
+			b.WriteString(n[word : i+1])
+			word = i + 1
+		}
+	}
+	b.WriteString(n[word:])
+	return b.String()
+}

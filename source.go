@@ -1,0 +1,35 @@
+package millrace
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace-io/millrace/actors"
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/sources"
+)
+
+// sourceControl is a source with its record type rubbed off, for the job actor.
+type sourceControl struct {
+	find          func(ctx context.Context, known []string) ([]flow.Split, error)
+	discoverEvery time.Duration
+}
+
+// bindSource gives step s the closures that read src.
+func bindSource[T any](s *step, src sources.Source[T], out *port[T]) {
+	s.splits = &sourceControl{find: src.Splits}
+	if d, ok := src.(sources.Discoverer); ok {
+		s.splits.discoverEvery = time.Duration(d.DiscoverEveryNS())
+	}
+	if c, ok := src.(sources.Checker); ok {
+		s.checks = append(s.checks, c.Check)
+	}
+	s.source = func(tb *taskBuild) {
+		next := out.sink(tb)
+		var bad func(flow.DeadLetter)
+		if len(s.letters.readers) > 0 {
+			bad = s.letters.sink(tb)
+		}
+		actors.NewHead(tb.task, s.ID, src, next, bad, tb.d.config.BatchRecords, s.splits.discoverEvery <= 0)
+	}
+}

@@ -1,0 +1,166 @@
+package millrace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/millrace-io/millrace/actors"
+	"github.com/millrace-io/millrace/checkpoint"
+	"github.com/millrace-io/millrace/checkpoint/dirstore"
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/sinks"
+	"github.com/millrace-io/millrace/state"
+	"github.com/millrace-io/millrace/state/badgerstate"
+)
+
+// Start checks the topology, the configuration and the ends, finds the newest complete epoch in the state directory, and
+// starts the job from it. Everything that is wrong is one error, before any record flows. When ctx ends the job stops as
+// with Query.Stop.
+func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
+	c = c.withDefaults()
+	if j.started {
+		return nil, j.wrong([]error{errors.New("already started; build the topology anew to run it twice")})
+	}
+	if err := j.wrong(c.validate()); err != nil {
+		return nil, err
+	}
+	d := &deployment{job: j, config: c, rehearsal: true, keyGroups: c.KeyGroups, now: wallClock}
+	var err error
+	if d.plan, err = j.compile(c); err != nil {
+		return nil, err
+	}
+	if _, err := d.build(); err != nil {
+		return nil, j.wrong([]error{err})
+	}
+	if err := j.check(ctx); err != nil {
+		return nil, err
+	}
+	j.started = true
+	q, err := j.launch(ctx, d)
+	if err != nil {
+		return nil, fmt.Errorf("start job %q: %w", j.name, err)
+	}
+	return q, nil
+}
+
+func wallClock() int64 { return time.Now().UnixNano() }
+
+// check asks the ends whether they are there and as configured.
+func (j *Job) check(ctx context.Context) error {
+	var faults []error
+	for _, s := range j.steps {
+		for _, check := range s.checks {
+			if err := check(ctx); err != nil {
+				faults = append(faults, fmt.Errorf("operator %q: %w", s.ID, err))
+			}
+		}
+	}
+	return j.wrong(faults)
+}
+
+// launch opens the lineage and starts the job actor. rehearsal is the plan as it was checked.
+func (j *Job) launch(ctx context.Context, rehearsal *deployment) (q *Query, err error) {
+	c := rehearsal.config
+	q = &Query{job: j, keyGroups: c.KeyGroups}
+	defer func() {
+		if err != nil {
+			q.release()
+		}
+	}()
+	if err := q.open(ctx, rehearsal); err != nil {
+		return nil, err
+	}
+	rehearsal.keyGroups = q.keyGroups
+	j.announce(c, q)
+	q.run, err = actors.StartJob(ctx, actors.JobConfig{
+		Name: j.name, Log: q.log, Mode: c.mode(), Build: q.builder(rehearsal),
+		CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
+		RestartsMax: c.RestartsMax, RestartMin: c.RestartMin, RestartMax: c.RestartMax, StopTimeout: stopTimeout,
+		Logger: c.Logger, Now: wallClock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	q.watch(ctx)
+	return q, nil
+}
+
+// open finds the state: the lineage's log, and the working store of the disk backend.
+func (q *Query) open(ctx context.Context, r *deployment) (err error) {
+	c := r.config
+	dir := c.StateDir
+	if dir == "" && (c.Guarantee != AtMostOnce || c.State == Badger) {
+		if dir, err = os.MkdirTemp("", "millrace-"+q.job.name+"-"); err != nil {
+			return fmt.Errorf("make a temporary state directory: %w", err)
+		}
+		q.temporary = dir
+	}
+	q.working = filepath.Join(dir, "working")
+	if c.Guarantee == AtMostOnce {
+		return nil
+	}
+	if q.store, err = dirstore.Open(filepath.Join(dir, "checkpoints")); err != nil {
+		return err
+	}
+	var ids []string
+	for _, s := range q.job.steps {
+		ids = append(ids, s.ID)
+	}
+	q.log, err = checkpoint.Open(ctx, checkpoint.Options{
+		Store: q.store, Job: q.job.name, KeyGroups: c.KeyGroups,
+		Plan: checkpoint.Plan{Hash: r.plan.Hash(), Operators: ids, Schemas: r.schemas()},
+	})
+	if err != nil {
+		return err
+	}
+	q.keyGroups, q.id = q.log.KeyGroups(), q.log.Lineage()
+	return nil
+}
+
+// builder makes the tasks of each attempt. The disk backend's working store is wiped: checkpoints are the truth.
+func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*actors.Deployment, error) {
+	return func(ctx context.Context, attempt flow.Attempt) (*actors.Deployment, error) {
+		d := &deployment{
+			job: r.job, plan: r.plan, config: r.config, ctx: ctx, attempt: attempt, lineage: q.id, keyGroups: q.keyGroups, now: wallClock,
+		}
+		if r.config.State == Badger {
+			if err := q.closeWorking(); err != nil {
+				return nil, err
+			}
+			db, err := badgerstate.Open(badgerstate.Config{Dir: q.working, CacheBytes: r.config.CacheBytes})
+			if err != nil {
+				return nil, err
+			}
+			q.db = db
+			d.bytes = func(task string) (state.ByteStores, error) { return db.Task(task), nil }
+		}
+		return d.build()
+	}
+}
+
+// announce says at start what is promised, and of what.
+func (j *Job) announce(c Config, q *Query) {
+	log := c.Logger.With("job", j.name)
+	if c.Guarantee == AtMostOnce {
+		log.Info("at-most-once: no epochs are cut; a restart begins with empty state at the configured start")
+		return
+	}
+	where := c.StateDir
+	if q.temporary != "" {
+		where = "a temporary directory: the next process begins anew"
+	}
+	epoch := flow.Epoch(0)
+	if e, ok := q.log.Newest(); ok {
+		epoch = e.Number
+	}
+	log.Info("state is "+c.Guarantee.String(), "state_dir", where, "epoch", epoch, "lineage", q.id)
+	for _, s := range j.steps {
+		if g, ok := s.sink.(sinks.Guarantor); ok {
+			log.Info("sink is "+g.Guarantee(), "operator", s.ID)
+		}
+	}
+}
