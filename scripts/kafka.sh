@@ -38,7 +38,7 @@ install() {
 }
 
 tools() {
-	command -v java >/dev/null && command -v keytool >/dev/null || install default-jre-headless
+	command -v java >/dev/null || install default-jre-headless
 	command -v openssl >/dev/null || install openssl
 }
 
@@ -166,7 +166,11 @@ start() {
 		return
 	fi
 	if ! running; then
-		open 9092 && die "port 9092 is taken by something else; stop it first"
+		local free=$((SECONDS + 5)) # a broker that was just killed may still be closing
+		while open 9092; do
+			((SECONDS < free)) || die "port 9092 is taken by something else; stop it first"
+			sleep 0.2
+		done
 		tools
 		jars
 		certificates
@@ -176,7 +180,7 @@ start() {
 		nohup setsid java -Xms1g -Xmx1g -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 \
 			-XX:+ExplicitGCInvokesConcurrent -XX:+PerfDisableSharedMem -Djava.awt.headless=true \
 			"-Dlog4j2.configurationFile=$dir/log4j2.properties" -cp "$dir/libs/*" \
-			kafka.Kafka "$dir/server.properties" </dev/null >"$dir/broker.out" 2>&1 &
+			kafka.Kafka "$dir/server.properties" </dev/null >"$dir/broker.out" 2>&1 9>&- &
 		echo $! >"$dir/pid"
 	fi
 	local end=$((SECONDS + start_seconds_max))
@@ -207,6 +211,15 @@ stop() {
 	say "stopped"
 }
 
+# alone waits until no other start or stop is under way here. The broker does not inherit the lock (9>&-).
+alone() {
+	exec 9>"$dir/lock"
+	flock 9
+}
+
+case ${1:-} in
+start | stop | clean) alone ;;
+esac
 case ${1:-} in
 start) start ;;
 stop) stop ;;
