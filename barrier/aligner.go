@@ -37,7 +37,7 @@ type Action struct {
 	Violation error      // not nil: a lane broke the protocol, the cut would be wrong: fail the task. Nothing else is set
 }
 
-// Aligner finds out when a task has seen the barrier of an epoch on all its input lanes. A source task has none. It
+// Aligner finds out when a task has seen the barrier of an epoch on all its input lanes. It
 // belongs to the task's loop.
 type Aligner struct {
 	mode    Mode
@@ -47,11 +47,9 @@ type Aligner struct {
 	behind  int          // how many lanes have not shown aligned+1; at least 1 between calls
 }
 
-// NewAligner makes the aligner of a task with so many input lanes, over all its inputs. It panics without lanes.
+// NewAligner makes the aligner of a task with so many input lanes, over all its inputs. That of a source task has none,
+// and every barrier on it is a violation.
 func NewAligner(lanes int, mode Mode) *Aligner {
-	if lanes < 1 {
-		panic(fmt.Sprintf("barrier: aligner for %d lanes, want at least 1", lanes))
-	}
 	return &Aligner{mode: mode, seen: make([]flow.Epoch, lanes), behind: lanes}
 }
 
@@ -99,7 +97,7 @@ func (a *Aligner) align() Action {
 // ExactlyOnce none shows a second one while masked.
 func (a *Aligner) check(lane int, e flow.Epoch) error {
 	if lane < 0 || lane >= len(a.seen) {
-		return fmt.Errorf("barrier of epoch %d on lane %d: the task has lanes 0 to %d", e, lane, len(a.seen)-1)
+		return fmt.Errorf("barrier of epoch %d on lane %d: the task has %d lanes, counted from 0", e, lane, len(a.seen))
 	}
 	want := a.seen[lane] + 1
 	if a.seen[lane] == 0 {

@@ -106,15 +106,6 @@ func TestAlignerAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestAlignerNeedsLanes(t *testing.T) {
-	defer func() {
-		if r := recover(); r == nil {
-			t.Fatal("an aligner without lanes was made")
-		}
-	}()
-	barrier.NewAligner(0, barrier.ExactlyOnce)
-}
-
 func BenchmarkAligner(b *testing.B) {
 	b.ReportAllocs()
 	const lanes = 16
