@@ -14,7 +14,7 @@ import (
 
 // Main is the main function of a benchmark: it parses the flags (the shared ones and those registered before the call),
 // runs what prepare returns, prints, plots and exits. seconds is the default of -seconds. cleanup runs behind the last
-// round, also after an error; it may be nil.
+// round, and also when prepare itself or a round failed; it may be nil.
 func Main(seconds float64, prepare func(ctx context.Context, o Options) (b Benchmark, cleanup func() error, err error)) {
 	ServePacer()
 	var o Options
@@ -29,18 +29,18 @@ func Main(seconds float64, prepare func(ctx context.Context, o Options) (b Bench
 	}
 }
 
-func run(ctx context.Context, o Options, prepare func(context.Context, Options) (Benchmark, func() error, error)) (err error) {
+func run(ctx context.Context, o Options, prepare func(context.Context, Options) (Benchmark, func() error, error)) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
 	b, cleanup, err := prepare(ctx, o)
-	if err != nil {
-		return err
+	var rep Report
+	if err == nil {
+		rep, err = b.profiled(ctx, o)
 	}
-	rep, err := b.profiled(ctx, o)
 	if cleanup != nil {
-		if e := cleanup(); e != nil && err == nil {
-			err = fmt.Errorf("benchmark %q: clean up: %w", b.Name, e)
+		if e := cleanup(); e != nil {
+			err = errors.Join(err, fmt.Errorf("clean up: %w", e))
 		}
 	}
 	if err != nil {

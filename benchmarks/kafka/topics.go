@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/millrace-io/millrace/benchmarks/harness"
+)
+
+// topics makes topics and removes in the end those that are left.
+type topics struct {
+	client sarama.Client
+	admin  sarama.ClusterAdmin
+	made   map[string]bool
+}
+
+func openTopics(brokers []string) (*topics, error) {
+	client, err := sarama.NewClient(brokers, settings())
+	if err != nil {
+		return nil, fmt.Errorf("connect to %v: %w; start a broker with make kafka", brokers, err)
+	}
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to %v: %w", brokers, err), client.Close())
+	}
+	return &topics{client, admin, map[string]bool{}}, nil
+}
+
+// create makes a topic and waits until all its partitions have a leader.
+func (t *topics) create(ctx context.Context, name string, partitions int) error {
+	detail := &sarama.TopicDetail{NumPartitions: int32(partitions), ReplicationFactor: 1}
+	if err := t.admin.CreateTopic(name, detail, false); err != nil {
+		return fmt.Errorf("create topic %s: %w", name, err)
+	}
+	t.made[name] = true
+	for range 200 {
+		if t.led(name, partitions) {
+			return nil
+		}
+		if err := harness.Wait(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("topic %s: no leader for each of its %d partitions within 10 s", name, partitions)
+}
+
+// led says whether all partitions of a topic have a leader. An error means not yet.
+func (t *topics) led(name string, partitions int) bool {
+	if t.client.RefreshMetadata(name) != nil {
+		return false
+	}
+	for p := range partitions {
+		if _, err := t.client.Leader(name, int32(p)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// remove deletes a topic.
+func (t *topics) remove(name string) error {
+	delete(t.made, name)
+	if err := t.admin.DeleteTopic(name); err != nil {
+		return fmt.Errorf("delete topic %s: %w", name, err)
+	}
+	return nil
+}
+
+// close deletes what is left and disconnects.
+func (t *topics) close() error {
+	if t == nil { // never connected
+		return nil
+	}
+	var errs []error
+	for name := range t.made {
+		errs = append(errs, t.remove(name))
+	}
+	return errors.Join(append(errs, t.admin.Close())...) // closes the client too
+}
