@@ -14,6 +14,14 @@ import (
 // remedy is what a person can do about damage.
 const remedy = "put the file back from a copy, or start with an empty state directory, which loses the state"
 
+// remedyFor is the remedy for an error of reading a file.
+func remedyFor(err error) string {
+	if errors.Is(err, ErrVersion) {
+		return "start the build that wrote it, or " + remedy
+	}
+	return remedy
+}
+
 // chain is what is known of the slots.
 type chain struct {
 	headData   []byte // content of the head when it was read or written last; nil when there is none
@@ -73,7 +81,7 @@ func (l *Log) readHead(ctx context.Context) (*head, error) {
 		h, err = decodeHead(data)
 	}
 	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrVersion) {
-		return nil, fmt.Errorf("file %q, which names the newest slot (%s): %w; %s", headName, l.describeNewest(ctx), err, remedy)
+		return nil, fmt.Errorf("file %q, which names the newest slot (%s): %w; %s", headName, l.describeNewest(ctx), err, remedyFor(err))
 	}
 	if err != nil {
 		return nil, err
@@ -173,7 +181,7 @@ func (l *Log) checkSlot(slot uint64, data []byte, err error, want *digest, near 
 		err = fmt.Errorf("%w: another record than the one that followed it saw", ErrDamaged)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("record %q, at epoch %d or behind: %w; %s", slotName(slot), near, err, remedy)
+		return nil, fmt.Errorf("record %q, at epoch %d or behind: %w; %s", slotName(slot), near, err, remedyFor(err))
 	}
 	return r, nil
 }

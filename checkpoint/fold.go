@@ -10,7 +10,7 @@ import (
 )
 
 // foldLevelBytes is the size up to which runs count as the smallest.
-const foldLevelBytes = 64 << 10
+const foldLevelBytes = 4 << 10
 
 // Fold merges runs while some are due, and deletes files that no kept epoch names. The next epoch's record names the merged run; a
 // crash before leaves the old ones in force. One goroutine calls it after epochs, concurrently with Complete. An error
@@ -59,18 +59,30 @@ func due(runs []run, fanOut int) (from int, ok bool) {
 	if folded >= runs[0].size || len(runs) >= fanOut && sizeOf(newer) >= runs[0].size {
 		return 0, true
 	}
-	for limit := int64(foldLevelBytes); ; limit *= int64(fanOut) {
+	for level := 0; from > 0 || level == 0; level++ {
 		from = len(runs)
-		for from > 0 && runs[from-1].size <= limit {
-			from--
+		alike := 0
+		for ; from > 0 && sizeLevel(runs[from-1], fanOut) <= level; from-- {
+			if sizeLevel(runs[from-1], fanOut) == level {
+				alike++
+			}
 		}
-		if len(runs)-from >= fanOut {
+		if alike >= fanOut {
 			return from, true
 		}
-		if from == 0 || limit > math.MaxInt64/int64(fanOut) {
-			return 0, false
-		}
 	}
+	return 0, false
+}
+
+// sizeLevel is 0 up to foldLevelBytes, and one more for each factor of fanOut.
+func sizeLevel(r run, fanOut int) (level int) {
+	for limit := int64(foldLevelBytes); r.size > limit; level++ {
+		if limit > math.MaxInt64/int64(fanOut) {
+			return level + 1
+		}
+		limit *= int64(fanOut)
+	}
+	return level
 }
 
 // fold merges neighbouring runs into one and puts it in their place.

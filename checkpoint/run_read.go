@@ -54,8 +54,8 @@ func (r run) explain(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if errors.Is(err, ErrDamaged) {
-		return fmt.Errorf("run %q with the changes of epochs %d to %d: %w; %s", r.name, r.first, r.last, err, remedy)
+	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrVersion) {
+		return fmt.Errorf("run %q with the changes of epochs %d to %d: %w; %s", r.name, r.first, r.last, err, remedyFor(err))
 	}
 	return fmt.Errorf("run %q with the changes of epochs %d to %d: %w", r.name, r.first, r.last, err)
 }
