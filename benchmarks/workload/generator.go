@@ -56,8 +56,8 @@ func (g *Generator) Close() error {
 // Wait blocks until the next tick; only in an open loop.
 func (g *Generator) Wait() error { return g.pacer.Wait() }
 
-// Due is how many records are to be emitted at nowNS; that many calls of Next must follow. It is 0 when done or, in an
-// open loop, when the next record's time has not come.
+// Due is how many records are to be emitted at nowNS: as many calls of Next may follow. It is 0 when done or, in an open
+// loop, when the next record's time has not come.
 func (g *Generator) Due(nowNS int64) int {
 	if g.fill > 0 {
 		return int(min(g.fill, BatchRecords))
