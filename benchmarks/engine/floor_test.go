@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace-io/millrace/benchmarks/harness"
 	"github.com/millrace-io/millrace/benchmarks/workload"
+	"github.com/millrace-io/millrace/codec"
 )
 
 func TestMain(m *testing.M) {
@@ -95,5 +96,17 @@ func TestTableAgainstAMap(t *testing.T) {
 	}
 	if len(table.entries) != len(want) {
 		t.Errorf("seed %d: %d entries, want %d", seed, len(table.entries), len(want))
+	}
+}
+
+func TestFloorHashesAsTheEngineDoes(t *testing.T) {
+	key, err := codec.KeyOf[string]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range workload.Keys(1000) {
+		if got, want := xxhash.Sum64String(k), key.Hash(k); got != want {
+			t.Fatalf("key %q: floor %016x, engine %016x", k, got, want)
+		}
 	}
 }
