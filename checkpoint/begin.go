@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,12 @@ func (l *Log) firstHead(ctx context.Context) error {
 	data := head{lineage: l.lineage}.encode()
 	err := l.o.Store.Replace(ctx, headName, nil, data)
 	if errors.Is(err, ErrExists) {
+		if _, err := l.readHead(ctx); err != nil {
+			return err
+		}
+		if bytes.Equal(l.chain.headData, data) {
+			return nil // our own, by a call that returned an error
+		}
 		return l.fail(fmt.Errorf("%w: it started the lineage first; stop one of them", ErrTaken))
 	}
 	if err != nil {

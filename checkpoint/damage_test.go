@@ -131,6 +131,20 @@ func TestFilesOfAnotherLineageAreFound(t *testing.T) {
 	}
 }
 
+func TestRunOfTheSameEpochWithOtherContentIsFound(t *testing.T) {
+	a := newMemStore()
+	begin(t, options(a))
+	b := a.clone()
+	la, lb := begin(t, options(a)), begin(t, options(b))
+	complete(t, la, 1, put("k", "1"))
+	complete(t, lb, 1, put("k", "2"))
+	// Every checksum in it is right; the hash in the record alone tells.
+	a.objects[la.Needed()[2]] = b.objects[lb.Needed()[2]]
+	if err := openAndRestore(t, a); !errors.Is(err, checkpoint.ErrDamaged) || !strings.Contains(err.Error(), "SHA-256") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestUnknownVersionIsRefused(t *testing.T) {
 	s, l := history(t, rand.New(rand.NewPCG(2, 2)))
 	for _, name := range l.Needed() {

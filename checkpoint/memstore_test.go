@@ -17,6 +17,7 @@ import (
 type memStore struct {
 	mu            sync.Mutex
 	objects       map[string][]byte
+	syncedHead    []byte // content of "head" when the last Create returned: Replace promises no more
 	before, after func(op, name string) error
 }
 
@@ -29,6 +30,15 @@ func (s *memStore) clone() *memStore {
 	c := newMemStore()
 	for name, data := range s.objects {
 		c.objects[name] = slices.Clone(data)
+	}
+	return c
+}
+
+// powerCut is the store as a power cut at this moment may leave it.
+func (s *memStore) powerCut() *memStore {
+	c := s.clone()
+	if delete(c.objects, "head"); s.syncedHead != nil {
+		c.objects["head"] = slices.Clone(s.syncedHead)
 	}
 	return c
 }
@@ -64,6 +74,7 @@ func (s *memStore) Create(ctx context.Context, name string, write func(io.Writer
 			return checkpoint.ErrExists
 		}
 		s.objects[name] = b.Bytes()
+		s.syncedHead = s.objects["head"]
 		return ctx.Err()
 	})
 }
