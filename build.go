@@ -98,7 +98,7 @@ func (d *deployment) makeTasks(c *plan.Chain) {
 			o.Bytes = b
 		}
 		d.byChain[c.Head] = append(d.byChain[c.Head], actors.NewTask(actors.TaskConfig{
-			Chain: c.Head, Index: i, Count: c.Tasks, Attempt: d.attempt, Mode: d.config.mode(), Now: d.now, Clock: clock, Store: state.NewStore(o),
+			Chain: c.Head, Index: i, Count: c.Tasks, Attempt: d.attempt, Now: d.now, Clock: clock, Store: state.NewStore(o),
 		}))
 	}
 }

@@ -28,7 +28,7 @@ func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
 	if err := j.wrong(c.validate()); err != nil {
 		return nil, err
 	}
-	d := &deployment{job: j, config: c, rehearsal: true, keyGroups: c.KeyGroups, now: wallClock}
+	d := &deployment{job: j, config: c, rehearsal: true, keyGroups: c.KeyGroups, now: processingTime}
 	var err error
 	if d.plan, err = j.compile(c); err != nil {
 		return nil, err
@@ -47,7 +47,11 @@ func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
 	return q, nil
 }
 
-func wallClock() int64 { return time.Now().UnixNano() }
+// processStart anchors processing time: the wall clock when the process started plus the monotonic time since. It never
+// steps back, whatever is done to the wall clock, and is the same in all tasks.
+var processStart = time.Now()
+
+func processingTime() int64 { return processStart.UnixNano() + int64(time.Since(processStart)) }
 
 // check asks the ends whether they are there and as configured.
 func (j *Job) check(ctx context.Context) error {
@@ -80,7 +84,7 @@ func (j *Job) launch(ctx context.Context, rehearsal *deployment) (q *Query, err 
 		Name: j.name, Log: q.log, Mode: c.mode(), Build: q.builder(rehearsal),
 		CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
 		RestartsMax: c.RestartsMax, RestartMin: c.RestartMin, RestartMax: c.RestartMax, StopTimeout: stopTimeout,
-		Logger: c.Logger, Now: wallClock,
+		Logger: c.Logger, Now: processingTime,
 	})
 	if err != nil {
 		return nil, err
@@ -125,7 +129,7 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*actors.Deployment, error) {
 	return func(ctx context.Context, attempt flow.Attempt) (*actors.Deployment, error) {
 		d := &deployment{
-			job: r.job, plan: r.plan, config: r.config, ctx: ctx, attempt: attempt, lineage: q.id, keyGroups: q.keyGroups, now: wallClock,
+			job: r.job, plan: r.plan, config: r.config, ctx: ctx, attempt: attempt, lineage: q.id, keyGroups: q.keyGroups, now: processingTime,
 		}
 		if r.config.State == Badger {
 			if err := q.closeWorking(); err != nil {

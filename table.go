@@ -36,58 +36,69 @@ func (m Mode) String() string {
 	return fmt.Sprintf("mode %d", uint8(m))
 }
 
-func (t Table[K, V]) asStream() Stream[Pair[K, V]] { return Stream[Pair[K, V]]{t.job, t.out} }
+// A Table never becomes a Stream[Pair[K, V]]: Reduce would make a Table of it again, and the compiler would not come to an
+// end with such a pair of types. So what leaves the table is made by a function of the user's.
 
-func deriveTable[K comparable, V, U any](t Table[K, V], made, kind, id string, isNil bool, into func(*taskBuild, func(Pair[K, U])) func(Pair[K, V])) Table[K, U] {
-	s := t.asStream()
-	s.need(id, isNil)
-	return Table[K, U]{t.job, derive(s, made, kind, id, plan.Step{Updates: true, Rows: t.out.step.Rows}, plan.Forward, into).out}
+// change enters a step that reads t's changes and gives records of U. into makes its closure in a task.
+func change[K comparable, V, U any](t Table[K, V], made, kind, id string, isNil bool, p plan.Step, into func(*taskBuild, func(U)) func(Pair[K, V])) *port[U] {
+	if isNil {
+		t.job.fault(fmt.Errorf("operator %q: func is nil", id))
+	}
+	p.Kind, p.Type = kind, typeName[U]()
+	st := t.job.add(made, id, p)
+	out := newPort[U](st)
+	read(t.out, st, plan.Forward, nil, func(tb *taskBuild) func(Pair[K, V]) { return into(tb, out.sink(tb)) })
+	return out
 }
+
+func (t Table[K, V]) rows() plan.Step { return plan.Step{Updates: true, Rows: t.out.step.Rows} }
 
 // MapValues replaces each row's value by f of key and value.
 func (t Table[K, V]) MapValues[U any](id string, f func(K, V) U) Table[K, U] {
-	return deriveTable(t, "MapValues", "map-values", id, f == nil, func(_ *taskBuild, next func(Pair[K, U])) func(Pair[K, V]) {
+	return Table[K, U]{t.job, change(t, "MapValues", "map-values", id, f == nil, t.rows(), func(_ *taskBuild, next func(Pair[K, U])) func(Pair[K, V]) {
 		return operators.MapValues(f, next)
-	})
+	})}
 }
 
 // Filter keeps the rows for which keep is true. A row that was kept and no longer is, is deleted.
 func (t Table[K, V]) Filter(id string, keep func(K, V) bool) Table[K, V] {
-	return deriveTable(t, "Filter", "filter", id, keep == nil, func(tb *taskBuild, next func(Pair[K, V])) func(Pair[K, V]) {
+	return Table[K, V]{t.job, change(t, "Filter", "filter", id, keep == nil, t.rows(), func(tb *taskBuild, next func(Pair[K, V])) func(Pair[K, V]) {
 		return operators.FilterRows(tb.task.Env, keep, next)
-	})
+	})}
 }
 
 // Stream leaves the world of updates: f of each change becomes a record; deletions are dropped.
 func (t Table[K, V]) Stream[U any](id string, f func(K, V) U) Stream[U] {
-	s := t.asStream()
-	s.need(id, f == nil)
-	return derive(s, "Stream", "stream", id, plan.Step{}, plan.Forward, func(tb *taskBuild, next func(U)) func(Pair[K, V]) {
+	return Stream[U]{t.job, change(t, "Stream", "stream", id, f == nil, plan.Step{}, func(tb *taskBuild, next func(U)) func(Pair[K, V]) {
 		return operators.Rows(tb.task.Env, f, next)
-	})
+	})}
 }
 
-// Final emits each key's last row once, when the input has truly ended: the result of a bounded job. A job that is stopped
-// before emits nothing and goes on when it is started again.
-func (t Table[K, V]) Final(id string) Stream[Pair[K, V]] {
-	st := t.job.add("Final", id, plan.Step{Kind: "final", Type: typeName[Pair[K, V]](), Keyed: true})
-	out := newPort[Pair[K, V]](st)
+// Final emits f of each key's last row, once, when the input has truly ended: the result of a bounded job. A job that is
+// stopped before emits nothing and goes on when it is started again.
+func (t Table[K, V]) Final[U any](id string, f func(K, V) U) Stream[U] {
+	if f == nil {
+		t.job.fault(fmt.Errorf("operator %q: func is nil", id))
+	}
+	st := t.job.add("Final", id, plan.Step{Kind: "final", Type: typeName[U](), Keyed: true})
+	out := newPort[U](st)
 	key, err := codec.KeyOf[K]()
 	if err != nil {
 		t.job.fault(fmt.Errorf("operator %q: key: %w", id, err))
-		return Stream[Pair[K, V]]{t.job, out}
+		return Stream[U]{t.job, out}
 	}
-	st.Key, st.Rows = key.Schema(), key.Schema()
-	hash := func(p Pair[K, V]) uint64 { return key.Hash(p.Key) }
+	st.Key = key.Schema()
 	of := t.out.step
+	hash := func(p Pair[K, V]) uint64 { return key.Hash(p.Key) }
 	read(t.out, st, plan.Hash, hash, func(tb *taskBuild) func(Pair[K, V]) {
+		next := operators.Rows(tb.task.Env, f, out.sink(tb))
 		if of.standing && tb.d.plan.Fused(of.ID, id) {
-			return operators.NewScan(tb.task.Env, of.ID, key.Hash, out.sink(tb))
+			return operators.NewScan(tb.task.Env, of.ID, key.Hash, next)
 		}
-		f, err := operators.NewLatest(tb.task.Env, id, key.Hash, out.sink(tb))
-		return built(tb, id, f, err)
+		step, err := operators.NewLatest(tb.task.Env, id, key.Hash, next)
+		return built(tb, id, step, err)
 	})
-	return Stream[Pair[K, V]]{t.job, out}
+	return Stream[U]{t.job, out}
 }
 
 // To writes the result to a sink under an output mode. Append of an aggregation is refused: without a watermark no row is

@@ -54,6 +54,7 @@ type Job struct {
 	done   chan struct{}
 	err    error // valid when done is closed
 	io     sync.WaitGroup
+	writes sync.WaitGroup // records of epochs being written
 
 	// Below: the actor's own, touched by its messages only.
 	dep        *Deployment
@@ -202,6 +203,7 @@ func (j *Job) begin(c actor.Context, m deployed) {
 		return
 	}
 	j.dep, j.failure, j.parts = m.dep, nil, map[flow.Epoch][]delta.Block{}
+	j.over, j.ended, j.endedTasks, j.finishing = false, false, 0, 0
 	j.live.Store(m.dep)
 	j.setStatus(Running)
 	j.newest.Store(int64(j.first) - 1)
@@ -213,7 +215,6 @@ func (j *Job) begin(c actor.Context, m deployed) {
 		}, now)
 	}
 	j.foldAtNS = now + int64(j.cfg.FoldEvery)
-	j.finishing = 0
 	for _, t := range m.dep.Tasks {
 		j.spawn(c, t)
 	}
@@ -288,11 +289,12 @@ func (j *Job) record(d barrier.Do) {
 	var blocks []delta.Block
 	for e := d.From; e <= d.Epoch; e++ {
 		blocks = append(blocks, j.parts[e]...)
-		delete(j.parts, e)
 	}
 	coord, log, e := j.coord, j.cfg.Log, d.Epoch
+	j.writes.Add(1)
 	j.goIO(func() {
 		err := log.Complete(context.Background(), e, blocks, nil)
+		j.writes.Done()
 		j.tell(recorded{coord, e, err})
 	})
 }
@@ -307,7 +309,13 @@ func (j *Job) onRecorded(m recorded) {
 	j.carry(j.coord.Recorded(m.epoch, m.err, j.cfg.Now()))
 }
 
+// committed forgets the parts that are durable; until then a record that does not succeed is carried into the next.
 func (j *Job) committed(e flow.Epoch) {
+	for old := range j.parts {
+		if old <= e {
+			delete(j.parts, old)
+		}
+	}
 	j.newest.Store(int64(e))
 	j.retries = 0
 	if now := j.cfg.Now(); now >= j.foldAtNS && !j.folding {

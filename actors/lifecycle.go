@@ -59,7 +59,8 @@ func (j *Job) terminated(m *actor.Terminated) {
 	}
 }
 
-// awaitIO waits, off the actor, until no I/O goroutine of the attempt is left: the next attempt must not meet one.
+// awaitIO waits, off the actor, until no I/O goroutine of the attempt is left: the next attempt must not meet one. An epoch
+// that is being written is complete or not before the next attempt looks for the newest.
 func (j *Job) awaitIO() {
 	dep := j.dep
 	j.goIO(func() {
@@ -68,6 +69,7 @@ func (j *Job) awaitIO() {
 				j.cfg.Logger.Error("an I/O goroutine of a stopped task does not end", "job", j.cfg.Name, "operator", t.Chain, "task", t.Index)
 			}
 		}
+		j.writes.Wait()
 		j.tell(regionStopped{})
 	})
 }
@@ -188,11 +190,6 @@ func (j *Job) finish(s Status, err error) {
 	system().Root.Stop(j.pid)
 	go func() {
 		j.io.Wait()
-		if j.cfg.Log != nil {
-			if e := j.cfg.Log.Close(); e != nil && j.err == nil {
-				j.err = fmt.Errorf("close checkpoints of job %q: %w", j.cfg.Name, e)
-			}
-		}
 		j.setStatus(s)
 		close(j.done)
 	}()

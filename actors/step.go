@@ -16,6 +16,7 @@ const (
 	encodeQuiet    = 4096 // frozen entries encoded after a park that no bell ended
 	cleanPerPark   = 256  // expired entries removed before a park
 	encodeParkNSec = int64(time.Millisecond)
+	publishEveryNS = int64(100 * time.Millisecond)
 )
 
 // Step does one turn at nowNS: what was refused, due timers, the end of input, one batch, a piece of the snapshot; when
@@ -24,9 +25,12 @@ const (
 func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
 	quiet := nowNS-t.Env.Clock.NowNS >= encodeParkNSec
 	t.Env.Clock.NowNS = max(nowNS, t.Env.Clock.NowNS)
+	if nowNS >= t.publishNS {
+		t.publish()
+	}
 	if t.retry(); t.blocked {
 		t.Stats.BlockedTurns.Add(1)
-		return t.encode(encodePerTurn) && len(t.cuts) > 0, never
+		return t.encode(encodePerTurn), never
 	}
 	if t.fire() {
 		return true, 0
@@ -146,7 +150,6 @@ func (t *Task) rest(quiet bool) (wakeAtNS int64) {
 		o.Flush()
 		t.blocked = t.blocked || o.Blocked()
 	}
-	t.publish()
 	if len(t.cuts) > 0 && !t.encodedAll() {
 		n := encodePerPark
 		if quiet {
@@ -166,6 +169,7 @@ func (t *Task) rest(quiet bool) (wakeAtNS int64) {
 
 // publish copies the loop's own counts to where others may read them.
 func (t *Task) publish() {
+	t.publishNS = t.Env.Clock.NowNS + publishEveryNS
 	t.Stats.Filtered.Store(t.Env.Filtered)
 	t.Stats.StateEntries.Store(int64(t.Env.Store.Entries()))
 	t.Stats.StateBytes.Store(t.Env.Store.Bytes())

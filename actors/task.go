@@ -46,7 +46,8 @@ type Task struct {
 	finals    int   // operators that have emitted what they had at the end
 	exhausted bool  // all input has been taken
 	endSent   bool
-	finishing int // sinks whose Finish is awaited
+	finishing int   // sinks whose Finish is awaited
+	publishNS int64 // when Stats are due
 	started   bool
 	stopped   bool
 
@@ -75,7 +76,6 @@ type TaskConfig struct {
 	Chain        string
 	Index, Count int
 	Attempt      flow.Attempt
-	Mode         barrier.Mode
 	Store        *state.Store
 	Clock        *state.Clock
 	Now          func() int64
@@ -86,7 +86,6 @@ func NewTask(c TaskConfig) *Task {
 	t := &Task{
 		Chain: c.Chain, Index: c.Index, Count: c.Count, Attempt: c.Attempt, now: c.Now,
 		Env:     &operators.Env{Clock: c.Clock, Store: c.Store, Task: c.Index, Tasks: c.Count},
-		aligner: barrier.NewAligner(0, c.Mode),
 	}
 	t.mb = newTaskMailbox(t)
 	t.ctx, t.cancel = context.WithCancel(context.Background())
