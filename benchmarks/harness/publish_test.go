@@ -17,8 +17,10 @@ func published(t *testing.T) (dir, text string) {
 	t.Helper()
 	var log []string
 	base, subject := threeRounds(&log)
-	b := Benchmark{Name: "scripted", Base: base.contestant(), Subject: subject.contestant(),
-		Notes: func(Report) []string { return []string{"a note"} }}
+	b := Benchmark{
+		Name: "scripted", Base: base.contestant(), Subject: subject.contestant(),
+		Notes: func(Report) []string { return []string{"a note"} },
+	}
 	o := Options{Rounds: 3, Seconds: 1, JSON: true, Out: filepath.Join(t.TempDir(), "made")}
 	rep, err := b.Run(t.Context(), o, io.Discard)
 	if err != nil {

@@ -48,10 +48,14 @@ func (s *scripted) contestant() Contestant {
 
 // three rounds: in the second the base's p99 is above the bound.
 func threeRounds(log *[]string) (base, subject *scripted) {
-	base = &scripted{name: "floor", log: log, hash: 7, rate: 1000,
-		perSecond: []float64{1000, 2000, 4000}, cpuNS: []float64{100, 100, 200}, p99US: []int64{100, 600, 200}}
-	subject = &scripted{name: "millrace", log: log, hash: 7, rate: 1000,
-		perSecond: []float64{900, 1000, 4000}, cpuNS: []float64{110, 150, 240}, p99US: []int64{150, 6000, 220}}
+	base = &scripted{
+		name: "floor", log: log, hash: 7, rate: 1000,
+		perSecond: []float64{1000, 2000, 4000}, cpuNS: []float64{100, 100, 200}, p99US: []int64{100, 600, 200},
+	}
+	subject = &scripted{
+		name: "millrace", log: log, hash: 7, rate: 1000,
+		perSecond: []float64{900, 1000, 4000}, cpuNS: []float64{110, 150, 240}, p99US: []int64{150, 6000, 220},
+	}
 	return base, subject
 }
 

@@ -38,8 +38,7 @@ func (j Job) Output(ctx context.Context, l Load, records int64) (uint64, error) 
 	if err != nil {
 		return 0, err
 	}
-	defer g.Close()
-	if err := j(ctx, g, m); err != nil {
+	if err := errors.Join(j(ctx, g, m), g.Close()); err != nil {
 		return 0, err
 	}
 	if got, want := m.Seen(), records+int64(len(l.Keys)); got != want {
@@ -60,18 +59,16 @@ func (j Job) window(ctx context.Context, l Load, o harness.Options) (s harness.S
 	done := make(chan error, 1)
 	go func() {
 		err := j(ctx, g, m)
-		cancel(fmt.Errorf("job ended before its window did: %w", errors.Join(err, errEnded)))
+		cancel(errEnded)
 		done <- err
 	}()
 	s, err = m.window(ctx, l, o)
 	g.Stop()
 	if err != nil {
-		cancel(err)
-		<-done
-		return s, errors.Join(err, g.Close())
+		cancel(err) // ends a job, too, that no longer asks its source
 	}
-	if err := errors.Join(<-done, g.Close()); err != nil {
-		return s, fmt.Errorf("drain: %w", err)
+	if err := errors.Join(err, <-done, g.Close()); err != nil {
+		return s, err
 	}
 	if l.RatePerSecond > 0 {
 		s.RatePerSecond, s.Latency, s.Hop = l.RatePerSecond, m.latency, m.hop
@@ -79,7 +76,7 @@ func (j Job) window(ctx context.Context, l Load, o harness.Options) (s harness.S
 	return s, nil
 }
 
-var errEnded = errors.New("no more records")
+var errEnded = errors.New("job ended before its window did")
 
 // window waits for the fill, warms up and measures.
 func (m *Meter) window(ctx context.Context, l Load, o harness.Options) (s harness.Sample, err error) {
