@@ -1,0 +1,65 @@
+package state
+
+import (
+	"bytes"
+	"slices"
+)
+
+// chains find the timers of a key: each key's are linked through their entries. Nothing of it is in snapshots.
+type chains struct {
+	table *arenaTable[timerLinks]
+	heads map[uint64]uint32 // by the key's hash: position+1 of the first timer; keys with one hash share a chain
+}
+
+// newChains links all timers of a table; keyHash is the hash of the key in a timer's key.
+func newChains(table *arenaTable[timerLinks], keyHash func(key string) uint64) *chains {
+	c := &chains{table, make(map[uint64]uint32, table.n)}
+	for g := range table.parts {
+		p := &table.parts[g]
+		for pos := range p.sl.n {
+			if e := p.sl.at(pos); e.marks&markLive != 0 {
+				c.link(keyHash(p.ar.get(e.key)), g, pos)
+			}
+		}
+	}
+	return c
+}
+
+func (c *chains) link(hash uint64, g int, pos uint32) {
+	sl, head := &c.table.parts[g].sl, c.heads[hash]
+	sl.at(pos).val = timerLinks{next: head}
+	if head != 0 {
+		sl.at(head - 1).val.prev = pos + 1
+	}
+	c.heads[hash] = pos + 1
+}
+
+func (c *chains) unlink(hash uint64, g int, pos uint32) {
+	sl := &c.table.parts[g].sl
+	at := sl.at(pos).val
+	if at.next != 0 {
+		sl.at(at.next - 1).val.prev = at.prev
+	}
+	switch {
+	case at.prev != 0:
+		sl.at(at.prev - 1).val.next = at.next
+	case at.next != 0:
+		c.heads[hash] = at.next
+	default:
+		delete(c.heads, hash)
+	}
+}
+
+// times are those of the key with these canonical bytes, earliest first.
+func (c *chains) times(hash uint64, key []byte) (all []int64) {
+	p := &c.table.parts[c.table.partOf(hash)]
+	for at := c.heads[hash]; at != 0; {
+		e := p.sl.at(at - 1)
+		if outer, atNS, err := timerParts(p.ar.get(e.key)); err == nil && bytes.Equal(outer, key) {
+			all = append(all, atNS)
+		}
+		at = e.val.next
+	}
+	slices.Sort(all)
+	return all
+}

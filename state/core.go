@@ -1,0 +1,234 @@
+package state
+
+import (
+	"time"
+	"unsafe"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/delta"
+)
+
+// core is a state's entries, whatever the form of its keys: parts by key group, and the cooperative snapshot.
+//
+// Invariant: an entry's epoch is 0 (settled), the running epoch (its place is in dirty) or the frozen one (its place is in
+// frozen and Step has not come by). So "must be encoded before it is written" is one comparison.
+type core[R comparable, V any] struct {
+	s              *Store
+	operator, name string
+	parts          []part[R, V]
+	lo, mask       int
+
+	epoch   uint8 // the running epoch, 1 or 2 in turn
+	dirty   fifo[place]
+	frozen  fifo[place]
+	touched [2][]int32 // parts whose buffer of that epoch is not empty
+
+	keyOf   func(p *part[R, V], r R, scratch []byte) []byte // canonical bytes, maybe in scratch
+	hashOf  func(p *part[R, V], r R) uint64
+	dropped func(p *part[R, V], r R) // after an entry is gone; nil for plain keys
+	values  valuing[V]
+	schema  delta.Schema
+
+	pointers bool // V holds pointers
+	n        int  // entries
+	keyBuf   []byte
+	valueBuf []byte
+	encoded  int64 // smoothed bytes of an encoded value, the measure of values with pointers
+
+	expiry expiry[V]
+}
+
+// expiry is what a core knows about the time to live of its values.
+type expiry[V any] struct {
+	ttl     time.Duration    // of new values; Forever: they are not queued
+	instant func(v *V) int64 // when v expires, nanoseconds since the Unix epoch, 0 never; nil: values do not expire
+	queue   fifo[deadline]
+}
+
+// deadline says not to look at a place before dueNS.
+type deadline struct {
+	dueNS int64
+	at    place
+}
+
+func (c *core[R, V]) init(s *Store, operator, name string, values valuing[V], keySchema string) {
+	c.s, c.operator, c.name, c.values, c.epoch = s, operator, name, values, 1
+	c.pointers = values.HasPointers()
+	c.lo, c.mask = s.o.Groups.Lo, s.o.KeyGroups-1
+	c.schema = delta.Schema{Operator: operator, State: name, Key: keySchema, Value: values.Schema()}
+	c.parts = make([]part[R, V], s.o.Groups.Len())
+	for i := range c.parts {
+		c.parts[i].ix.slots = noSlots
+	}
+}
+
+// partOf is the part of a hash. A hash of a key group that the store does not own panics.
+func (c *core[R, V]) partOf(hash uint64) int { return int(hash&uint64(c.mask)) - c.lo }
+
+// insert makes the entry of an absent key, zero and changed in the running epoch. i is the empty slot that the search ended at.
+//
+//go:noinline
+func (c *core[R, V]) insert(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
+	pos, e := c.add(g, i, hash, key)
+	e.marks |= markBorn
+	if e.epoch != c.epoch { // otherwise dirty holds the place from an entry that died in this epoch
+		e.epoch = c.epoch
+		c.note(g, pos)
+	}
+	return pos, e
+}
+
+// add makes a settled entry without telling the snapshot: insert and restore build on it.
+func (c *core[R, V]) add(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
+	p := &c.parts[g]
+	pos, e := p.sl.alloc()
+	p.ix.put(i, hash, pos)
+	e.key = key
+	e.marks = e.marks&markQueued | markLive
+	c.n++
+	if c.expiry.ttl > 0 && e.marks&markQueued == 0 {
+		e.marks |= markQueued
+		c.expiry.queue.push(deadline{c.s.o.Clock.NowNS + int64(c.expiry.ttl), placeOf(g, pos)})
+	}
+	return pos, e
+}
+
+// read is the value at pos for reading. A reader may change in place what the value points to before it asks to write the
+// entry, so a running snapshot takes such a value now.
+func (c *core[R, V]) read(g int, pos uint32) *V {
+	e := c.parts[g].sl.at(pos)
+	if c.pointers && e.epoch != c.epoch && e.epoch != 0 {
+		c.encode(g, e)
+		e.epoch = 0
+	}
+	return &e.val
+}
+
+// note puts a place on the dirty list.
+func (c *core[R, V]) note(g int, pos uint32) {
+	if !c.s.o.Volatile {
+		c.dirty.push(placeOf(g, pos))
+	}
+}
+
+// firstWrite is called before the first write to an entry in this epoch: what a running snapshot still needs is encoded now.
+//
+//go:noinline
+func (c *core[R, V]) firstWrite(g int, pos uint32, e *entry[R, V]) {
+	if e.epoch != 0 {
+		c.encode(g, e)
+	}
+	e.epoch = c.epoch
+	e.marks &^= markBorn
+	c.note(g, pos)
+}
+
+// remove deletes the entry in slot i at pos.
+func (c *core[R, V]) remove(g int, i uint64, pos uint32) {
+	c.bury(g, pos)
+	c.release(g, i, pos)
+}
+
+// bury tells the snapshots that the entry goes: the deletion goes to the running epoch, unless no snapshot knows the key.
+func (c *core[R, V]) bury(g int, pos uint32) {
+	p := &c.parts[g]
+	e := p.sl.at(pos)
+	if e.epoch != 0 && e.epoch != c.epoch {
+		c.encode(g, e)
+		e.epoch = 0
+	}
+	if (e.epoch == 0 || e.marks&markBorn == 0) && !c.s.o.Volatile {
+		c.keyBuf = c.keyOf(p, e.key, c.keyBuf[:0])
+		c.tombstone(g, c.keyBuf)
+	}
+}
+
+// release frees the entry without a trace in the snapshot.
+func (c *core[R, V]) release(g int, i uint64, pos uint32) {
+	c.retire(g, i, pos)
+	c.vacate(g, pos)
+}
+
+// retire takes the entry out of the index; its place and key are held until vacate.
+func (c *core[R, V]) retire(g int, i uint64, pos uint32) {
+	var zero V
+	p := &c.parts[g]
+	p.ix.remove(i)
+	e := p.sl.at(pos)
+	e.val = zero
+	e.marks = e.marks&markQueued | markHeld
+	c.n--
+}
+
+// vacate lets a retired entry's place be used again. It may still be in dirty, as its epoch tells.
+func (c *core[R, V]) vacate(g int, pos uint32) {
+	var zero R
+	p := &c.parts[g]
+	e := p.sl.at(pos)
+	key := e.key
+	e.key = zero
+	e.marks &^= markHeld
+	p.sl.free(pos)
+	if c.dropped != nil {
+		c.dropped(p, key)
+	}
+}
+
+// removeAt is remove for an entry known by its place alone.
+func (c *core[R, V]) removeAt(at place) {
+	p := &c.parts[at.part()]
+	hash := c.hashOf(p, p.sl.at(at.pos()).key)
+	c.remove(at.part(), p.ix.slotOf(hash, at.pos()), at.pos())
+}
+
+// reserve makes room for n entries in part g, when it is empty.
+func (c *core[R, V]) reserve(g, n int) {
+	if p := &c.parts[g]; p.ix.n == 0 {
+		p.ix.reserve(n)
+		p.sl.reserve(n)
+	}
+}
+
+func (c *core[R, V]) id() (operator, name string) { return c.operator, c.name }
+func (c *core[R, V]) describe() delta.Schema      { return c.schema }
+func (c *core[R, V]) entries() int                { return c.n }
+func (c *core[R, V]) owns(g flow.KeyGroup) bool   { return c.s.o.Groups.Contains(g) }
+
+// Len is the number of entries.
+func (c *core[R, V]) Len() int { return c.n }
+
+// bytes estimates the memory that the entries take.
+func (c *core[R, V]) bytes() int64 {
+	total := int64(0)
+	for i := range c.parts {
+		p := &c.parts[i]
+		total += int64(8*len(p.ix.slots) + p.ar.size)
+	}
+	return total + int64(c.n)*c.perEntry()
+}
+
+// perEntry estimates an entry's bytes without its key in the arena and its share of the index.
+func (c *core[R, V]) perEntry() int64 {
+	size := int64(unsafe.Sizeof(entry[R, V]{}))
+	if c.pointers {
+		size += 2 * c.encoded
+	}
+	return size
+}
+
+// scan is Scan over places.
+func (c *core[R, V]) scan(cur *Cursor, n int, f func(p *part[R, V], e *entry[R, V])) bool {
+	for ; cur.group < len(c.parts); cur.group, cur.pos = cur.group+1, 0 {
+		p := &c.parts[cur.group]
+		for ; cur.pos < p.sl.n; cur.pos++ {
+			if e := p.sl.at(cur.pos); e.marks&markLive != 0 {
+				if n == 0 {
+					return true
+				}
+				n--
+				f(p, e)
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,48 @@
+package state
+
+import "github.com/millrace-io/millrace/internal/delta"
+
+// Marks of an entry.
+const (
+	markLive   uint8 = 1 << iota // the position is in use
+	markBorn                     // made in the epoch that wrote it last: no snapshot holds its key
+	markQueued                   // the expiry queue holds the position, whoever uses it
+	markUsed                     // in a cache: touched since the clock hand came by
+	markStale                    // in a cache: the byte store does not hold the newest value
+	markStored                   // in a cache: the byte store holds a value
+	markHeld                     // not in use any more, but its key is still needed
+)
+
+// entry is one key and value. R is the key itself when it is plain, otherwise its place in the arena.
+type entry[R comparable, V any] struct {
+	key   R
+	epoch uint8 // 1 or 2: the epoch that wrote it and has not yet encoded it; 0 when settled
+	marks uint8
+	val   V
+}
+
+// part is the table of one key group. Small parts keep the longest growth short, and they are the unit of restore.
+type part[R comparable, V any] struct {
+	ix   index
+	sl   slab[entry[R, V]]
+	ar   arena
+	bufs [2]buffer // encoded entries of the running and the frozen epoch, by epoch-1
+}
+
+// buffer collects encoded entries of one key group.
+type buffer struct {
+	data  []byte
+	count int
+}
+
+func (b *buffer) put(key, value []byte) {
+	b.data, b.count = delta.AppendPut(b.data, key, value), b.count+1
+}
+func (b *buffer) delete(key []byte) { b.data, b.count = delta.AppendDelete(b.data, key), b.count+1 }
+
+// place is a position within a table: part<<32 | position in the part's slab.
+type place uint64
+
+func placeOf(part int, pos uint32) place { return place(part)<<32 | place(pos) }
+func (p place) part() int                { return int(p >> 32) }
+func (p place) pos() uint32              { return uint32(p) }

@@ -1,0 +1,70 @@
+package state
+
+import (
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/invariants"
+)
+
+// freeze ends the running epoch in O(1): its dirty list and its buffers become the frozen ones.
+func (c *core[R, V]) freeze() {
+	invariants.Check(c.frozen.empty() && len(c.touched[2-c.epoch]) == 0,
+		"freeze operator %q, state %q: the last snapshot has not been taken", c.operator, c.name)
+	c.dirty, c.frozen = c.frozen, c.dirty
+	c.epoch = 3 - c.epoch
+}
+
+// step encodes up to n frozen entries and says how many it has looked at; fewer than n: the snapshot is complete.
+func (c *core[R, V]) step(n int) int {
+	old := 3 - c.epoch
+	for i := range n {
+		if c.frozen.empty() {
+			return i
+		}
+		at := c.frozen.pop()
+		e := c.parts[at.part()].sl.at(at.pos())
+		if e.epoch != old {
+			continue // encoded before it was written or removed
+		}
+		if e.marks&markLive != 0 {
+			c.encode(at.part(), e)
+		}
+		e.epoch = 0
+	}
+	return n
+}
+
+// encode appends the entry to the epoch that wrote it.
+func (c *core[R, V]) encode(g int, e *entry[R, V]) {
+	p := &c.parts[g]
+	c.keyBuf = c.keyOf(p, e.key, c.keyBuf[:0])
+	c.valueBuf = c.values.Append(c.valueBuf[:0], &e.val)
+	c.measure(len(c.valueBuf))
+	c.buffer(g, e.epoch).put(c.keyBuf, c.valueBuf)
+}
+
+func (c *core[R, V]) measure(encoded int) { c.encoded += (int64(encoded)-c.encoded)/8 + 1 }
+
+func (c *core[R, V]) tombstone(g int, key []byte) { c.buffer(g, c.epoch).delete(key) }
+
+// buffer is the buffer of part g in an epoch, begun on the list of touched parts.
+func (c *core[R, V]) buffer(g int, epoch uint8) *buffer {
+	b := &c.parts[g].bufs[epoch-1]
+	if b.count == 0 {
+		c.touched[epoch-1] = append(c.touched[epoch-1], int32(g))
+		b.data = c.s.spareBytes()
+	}
+	return b
+}
+
+// take appends the blocks of the frozen epoch.
+func (c *core[R, V]) take(dst []delta.Block) []delta.Block {
+	old := 2 - c.epoch // index of the frozen epoch's buffers
+	for _, g := range c.touched[old] {
+		b := &c.parts[g].bufs[old]
+		dst = append(dst, delta.Block{Operator: c.operator, State: c.name, Group: flow.KeyGroup(c.lo + int(g)), Count: b.count, Data: b.data})
+		*b = buffer{}
+	}
+	c.touched[old] = c.touched[old][:0]
+	return dst
+}

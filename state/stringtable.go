@@ -1,0 +1,88 @@
+package state
+
+import (
+	"github.com/millrace-io/millrace/codec"
+	"github.com/millrace-io/millrace/flow"
+)
+
+// keyed is an arenaTable seen with keys of K.
+type keyed[K comparable, V any] struct {
+	arenaTable[V]
+	keys    keying[K]
+	hook    func(key K)
+	scratch []byte
+}
+
+func (t *keyed[K, V]) prepare(s *Store, operator, name string, keys keying[K], values valuing[V]) {
+	t.keys = keys
+	t.initArena(s, operator, name, keys.schema, keys.hashBytes, values)
+}
+
+// key is the key that bytes in the arena stand for. The bytes are never overwritten, so a string may view them.
+func (t *keyed[K, V]) key(p *part[uint64, V], ref uint64) K {
+	if t.keys.form == codec.KeyString {
+		return asKey[K](p.ar.get(ref))
+	}
+	k, err := t.keys.decode(bytesOf(p.ar.get(ref)))
+	if err != nil {
+		fail("operator %q: state %q: key in memory: %w", t.operator, t.name, err)
+	}
+	return k
+}
+
+func (t *keyed[K, V]) Scan(cursor *Cursor, n int, f func(key K, v *V)) bool {
+	return t.scan(cursor, n, func(p *part[uint64, V], e *entry[uint64, V]) { f(t.key(p, e.key), &e.val) })
+}
+
+func (t *keyed[K, V]) expire(x expiry[V], hook func(key K)) { t.expiry, t.hook = x, hook }
+
+func (t *keyed[K, V]) cleanUp(n int) int {
+	if t.hook == nil {
+		return t.clean(n, t.removeAt)
+	}
+	return t.clean(n, func(at place) {
+		p := &t.parts[at.part()]
+		e := p.sl.at(at.pos())
+		t.hook(t.key(p, e.key))
+	})
+}
+
+func (t *keyed[K, V]) restore(group flow.KeyGroup, count int, data []byte) error {
+	return t.restoreBytes(group, count, data, t.keys.hashBytes)
+}
+
+func (t *keyed[K, V]) restored() error {
+	t.queueRestored()
+	return nil
+}
+
+// stringTable is the table of string keys: K and string have the same memory, so no key is copied to be looked up.
+type stringTable[K comparable, V any] struct{ keyed[K, V] }
+
+func (t *stringTable[K, V]) At(h uint64, k K) *V          { return t.at(h, asString(k)) }
+func (t *stringTable[K, V]) Get(h uint64, k K) (*V, bool) { return t.get(h, asString(k)) }
+func (t *stringTable[K, V]) Delete(h uint64, k K) bool    { return t.deleteKey(h, asString(k)) }
+
+func (t *stringTable[K, V]) AtNew(h uint64, k K) (v *V, fresh bool) {
+	n := t.n
+	v = t.at(h, asString(k))
+	return v, t.n != n
+}
+
+// bytesTable is the table of all other keys with pointers, told apart by their canonical bytes.
+type bytesTable[K comparable, V any] struct{ keyed[K, V] }
+
+func (t *bytesTable[K, V]) canonical(k K) string {
+	t.scratch = t.keys.append(t.scratch[:0], k)
+	return stringOf(t.scratch)
+}
+
+func (t *bytesTable[K, V]) At(h uint64, k K) *V          { return t.at(h, t.canonical(k)) }
+func (t *bytesTable[K, V]) Get(h uint64, k K) (*V, bool) { return t.get(h, t.canonical(k)) }
+func (t *bytesTable[K, V]) Delete(h uint64, k K) bool    { return t.deleteKey(h, t.canonical(k)) }
+
+func (t *bytesTable[K, V]) AtNew(h uint64, k K) (v *V, fresh bool) {
+	n := t.n
+	v = t.at(h, t.canonical(k))
+	return v, t.n != n
+}
