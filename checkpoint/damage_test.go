@@ -145,6 +145,56 @@ func TestRunOfTheSameEpochWithOtherContentIsFound(t *testing.T) {
 	}
 }
 
+func TestSlotsOfAnotherBranchAreFound(t *testing.T) {
+	// Two histories with the same lineage and job: a copy of the directory that went on by itself.
+	a, la := history(t, rand.New(rand.NewPCG(6, 6)))
+	b := a.clone()
+	la.Close()
+	la, lb := begin(t, options(a)), begin(t, options(b))
+	last := func(l *checkpoint.Log) string { n := l.SlotNames(); return n[len(n)-1] }
+
+	same := a.clone()
+	same.objects[last(la)] = b.objects[last(lb)]
+	complete(t, lb, 26, put("k", "1"))
+	behind := a.clone()
+	behind.objects[last(lb)] = b.objects[last(lb)]
+	if _, err := la.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	middle := a.clone()
+	name := la.SlotNames()
+	middle.objects[name[len(name)-2]] = b.objects[name[len(name)-2]]
+	for what, s := range map[string]*memStore{"at the head": same, "behind the head": behind, "before the head": middle} {
+		if err := openAndRestore(t, s); !errors.Is(err, checkpoint.ErrDamaged) {
+			t.Errorf("foreign slot %s: %v", what, err)
+		}
+	}
+}
+
+func TestNewLineageWithFilesIsNoEmptyStart(t *testing.T) {
+	s := newMemStore()
+	l, err := checkpoint.Open(t.Context(), options(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.before = func(op, _ string) error {
+		if op == "create" {
+			return errInjected
+		}
+		return nil
+	}
+	if _, err := l.Begin(t.Context()); !errors.Is(err, errInjected) {
+		t.Fatal(err)
+	}
+	if err := openAndRestore(t, s); err != nil {
+		t.Fatalf("stopped before the first slot: %v", err)
+	}
+	s.objects["run-1-a1-x-1"] = []byte("changes of an epoch")
+	if err := openAndRestore(t, s); !errors.Is(err, checkpoint.ErrDamaged) {
+		t.Fatalf("runs but no slot: %v", err)
+	}
+}
+
 func TestUnknownVersionIsRefused(t *testing.T) {
 	s, l := history(t, rand.New(rand.NewPCG(2, 2)))
 	for _, name := range l.Needed() {

@@ -4,10 +4,7 @@ import "slices"
 
 // Needed names the files without which the newest complete epoch cannot be restored, or cannot be known to be the newest.
 func (l *Log) Needed() []string {
-	names := []string{headName}
-	for slot := l.chain.newest.slot; slot <= l.chain.slot; slot++ {
-		names = append(names, slotName(slot))
-	}
+	names := append([]string{headName}, l.SlotNames()...)
 	for _, r := range l.chain.newest.runs {
 		names = append(names, r.name)
 	}
@@ -23,6 +20,14 @@ func (l *Log) Kept() []string {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
+	}
+	return names
+}
+
+// SlotNames names the slots from the newest complete epoch's on.
+func (l *Log) SlotNames() (names []string) {
+	for slot := l.chain.newest.slot; slot <= l.chain.slot; slot++ {
+		names = append(names, slotName(slot))
 	}
 	return names
 }

@@ -50,6 +50,58 @@ func TestFoldWhileTheSlotIsTaken(t *testing.T) {
 	}
 }
 
+// TestRunOfARecordBeingWrittenIsKept lets the second merge of a Fold replace the run its first made after a record that
+// names this run was written, and before the record had its slot.
+func TestRunOfARecordBeingWrittenIsKept(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	s, want, met := newMemStore(), model{}, 0
+	l := begin(t, options(s))
+	step := func(e flow.Epoch) {
+		blocks := change(r, 20, 100)
+		complete(t, l, e, blocks)
+		want.add(t, blocks)
+	}
+	for e := flow.Epoch(1); e < 100; e += 2 {
+		step(e)
+		second, release, done := make(chan bool), make(chan bool), make(chan error, 1)
+		merges := 0 // of this Fold, on its goroutine
+		s.before = func(op, name string) error {
+			if op != "create" || strings.HasPrefix(name, "slot-") || strings.Contains(name, "-a1-") {
+				return nil
+			}
+			if merges++; merges == 2 {
+				close(second)
+				<-release
+			}
+			return nil
+		}
+		go func() { done <- l.Fold(t.Context()) }()
+		select {
+		case <-second:
+			met++
+			var err error
+			s.beforeSlot = func() { close(release); err = <-done }
+			step(e + 1)
+			if s.beforeSlot = nil; err != nil {
+				t.Fatal(err)
+			}
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.before = nil
+			step(e + 1)
+		}
+		s.before = nil
+		if got := restore(t, begin(t, options(s.clone()))); !maps.Equal(got, want) {
+			t.Fatalf("epoch %d: %d entries, want %d", e+1, len(got), len(want))
+		}
+	}
+	if met == 0 {
+		t.Fatal("no Fold merged twice")
+	}
+}
+
 func (m model) add(t *testing.T, blocks []delta.Block) {
 	t.Helper()
 	for _, b := range blocks {

@@ -132,6 +132,14 @@ func TestReframedSampleIsARun(t *testing.T) {
 	}
 }
 
+func TestBytesBehindTheFooterAreFound(t *testing.T) {
+	data := append(reframe(sampleParts()), 0)
+	l := &Log{o: Options{Store: oneObject{data: data}}, lineage: "l"}
+	if err := l.restoreRun(t.Context(), runOf(data), func(delta.Block) error { return nil }); !errors.Is(err, ErrDamaged) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 // FuzzRun restores and folds hostile files whose hashes are right.
 func FuzzRun(f *testing.F) {
 	f.Add(sampleParts())

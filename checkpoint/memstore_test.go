@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/millrace-io/millrace/checkpoint"
@@ -19,6 +20,7 @@ type memStore struct {
 	objects       map[string][]byte
 	syncedHead    []byte // content of "head" when the last Create returned: Replace promises no more
 	before, after func(op, name string) error
+	beforeSlot    func() // called before a slot is created
 }
 
 func newMemStore() *memStore { return &memStore{objects: map[string][]byte{}} }
@@ -69,6 +71,9 @@ func (s *memStore) Create(ctx context.Context, name string, write func(io.Writer
 	if err := write(&b); err != nil {
 		return err
 	}
+	if s.beforeSlot != nil && strings.HasPrefix(name, "slot-") {
+		s.beforeSlot()
+	}
 	return s.change("create", name, func() error {
 		if _, ok := s.objects[name]; ok {
 			return checkpoint.ErrExists
@@ -86,6 +91,9 @@ func (s *memStore) Replace(ctx context.Context, name string, old, data []byte) e
 			return checkpoint.ErrExists
 		}
 		s.objects[name] = slices.Clone(data)
+		if old == nil {
+			s.syncedHead = s.objects["head"]
+		}
 		return ctx.Err()
 	})
 }

@@ -22,8 +22,8 @@ type Store interface {
 	Open(ctx context.Context, name string) (Object, error)
 
 	// Replace puts data in the place of old, atomically: the object is one or the other, also after a crash. A nil old
-	// means that there must be no object yet. It returns ErrExists when the content is not old. It is durable at the
-	// latest when the next Create returns.
+	// means that there must be no object yet. It returns ErrExists when the content is not old. A first
+	// content (old is nil) is durable when Replace returns, a later one at the latest when the next Create returns.
 	Replace(ctx context.Context, name string, old, data []byte) error
 
 	// Delete removes objects. One that does not exist is no error.

@@ -35,7 +35,8 @@ func (s *Store) Create(ctx context.Context, name string, write func(io.Writer) e
 	return s.syncDir()
 }
 
-// Replace renames a synced temporary over the file. The directory is synced by the next Create.
+// Replace renames a synced temporary over the file. The directory is synced by the next Create,
+// but at once for a new name.
 func (s *Store) Replace(ctx context.Context, name string, old, data []byte) error {
 	if err := errors.Join(s.check(ctx, name), s.usable()); err != nil {
 		return err
@@ -55,6 +56,9 @@ func (s *Store) Replace(ctx context.Context, name string, old, data []byte) erro
 	}
 	if err := s.do("rename", name, func() error { return s.root.Rename(temp, name) }); err != nil {
 		return s.explain(errors.Join(err, s.root.Remove(temp)))
+	}
+	if old == nil {
+		return s.syncDir()
 	}
 	return nil
 }
