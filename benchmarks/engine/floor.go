@@ -17,7 +17,7 @@ import (
 // blocking, barriers, snapshots, TTL, watermarks, supervision or metrics. What it does not need it does not do: batches
 // are not cleared before they go back, channels simply block, the table cannot delete.
 
-const counters = 2
+const counters = workload.Counters
 
 type (
 	eventBatch  struct{ records []flow.Record[workload.Event] }

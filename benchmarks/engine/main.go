@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/millrace-io/millrace"
 	"github.com/millrace-io/millrace/benchmarks/harness"
 	"github.com/millrace-io/millrace/benchmarks/workload"
 )
@@ -27,13 +28,16 @@ func main() {
 }
 
 func benchmark(o harness.Options) harness.Benchmark {
+	// Checkpoints are off: the floor has none, and benchmarks/checkpoint measures what they add.
+	subject := workload.KeyedCount(millrace.Config{Guarantee: millrace.AtMostOnce})
 	closed := workload.Load{Keys: workload.Keys(keys)}
 	open := closed
 	open.RatePerSecond = ratePerSecond
 	return harness.Benchmark{
-		Name:  "engine",
-		Base:  workload.Job(runFloor).Contestant("floor", closed, open, o, outputRecords),
-		Notes: notes,
+		Name:    "engine",
+		Base:    workload.Job(runFloor).Contestant("floor", closed, open, o, outputRecords),
+		Subject: subject.Contestant("millrace", closed, open, o, outputRecords),
+		Notes:   notes,
 	}
 }
 

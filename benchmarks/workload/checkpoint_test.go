@@ -8,7 +8,7 @@ import (
 // changed counts the keys that change in the second interval.
 func changed(t *testing.T, l Load, interval time.Duration) int {
 	t.Helper()
-	g := filled(t, l)
+	g := unfilled(l)
 	const step = 50 * time.Microsecond // a batch per step in the closed loop: 5 M records/s
 	keys := map[int64]bool{}
 	for at := interval; at < 2*interval; at += step {

@@ -20,13 +20,20 @@ func take(g *Generator, nowNS int64) []flow.Record[Event] {
 	return g.Fill(nowNS, make([]flow.Record[Event], 0, turnRecordsMax))
 }
 
-// filled makes a generator without a pacer and takes its fill.
-func filled(t *testing.T, l Load) *Generator {
-	t.Helper()
-	g := &Generator{load: l, rng: seed, fill: int64(len(l.Keys)), set: uint64(l.SetKeys)}
+// unfilled makes a generator without a pacer and without a fill.
+func unfilled(l Load) *Generator {
+	g := &Generator{load: l, rng: seed, set: uint64(l.SetKeys)}
 	if l.RatePerSecond > 0 {
 		g.periodNS = 1e9 / l.RatePerSecond
 	}
+	return g
+}
+
+// filled makes a generator without a pacer and takes its fill.
+func filled(t *testing.T, l Load) *Generator {
+	t.Helper()
+	g := unfilled(l)
+	g.fill = int64(len(l.Keys))
 	seen := map[string]bool{}
 	for len(seen) < len(l.Keys) {
 		for _, r := range take(g, 1) {
