@@ -198,7 +198,7 @@ func (f *faultTest) restart() {
 }
 
 func TestRandomFaults(t *testing.T) {
-	for seed := range uint64(15) {
+	for seed := range uint64(8) {
 		f := &faultTest{t: t, r: rand.New(rand.NewPCG(seed, 3)), seed: seed, s: newMemStore(), states: map[flow.Epoch]model{0: {}}}
 		l, err := checkpoint.Open(t.Context(), options(f.s))
 		if err != nil {
