@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	idBytes     = 4                   // the store's number, big endian, begins each of its keys
-	prefixBytes = idBytes + 2         // the key group, big endian, follows
-	keyBytesMax = 65000 - prefixBytes // Badger's limit
+	idBytes     = 4           // the number of a key space, big endian, begins each of its keys
+	prefixBytes = idBytes + 2 // the key group, big endian, follows
 )
 
 // store is the working store of one state. Only the task's loop calls it.
@@ -54,6 +53,13 @@ func (s *store) Get(group flow.KeyGroup, key, dst []byte) (value []byte, ok bool
 	if err := s.writes.settle(); err != nil {
 		return dst, false, err
 	}
+	if len(key) > keyBytesMax {
+		return s.getLong(group, key, dst)
+	}
+	return s.get(group, key, dst)
+}
+
+func (s *store) get(group flow.KeyGroup, key, dst []byte) (value []byte, ok bool, err error) {
 	s.key = appendKey(s.key[:0], s.id, group, key)
 	item, err := s.read.Get(s.key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
@@ -75,20 +81,30 @@ func (s *store) Scan(group flow.KeyGroup, after []byte, f func(key, value []byte
 	o := badger.DefaultIteratorOptions
 	o.PrefetchValues = false // they are in the tree, beside the keys
 	o.Prefix = appendKey(nil, s.id, group, nil)
+	after = bytes.Clone(after) // f may reuse the caller's slice for the key it has seen
+	from := after
+	if len(after) > keyBytesMax {
+		from, _ = bundleOf(nil, after)
+	}
 	it := s.read.NewIterator(o)
 	defer it.Close()
 	var value []byte
-	for it.Seek(append(o.Prefix[:prefixBytes:prefixBytes], after...)); it.Valid(); it.Next() {
-		item := it.Item()
-		key := item.Key()[prefixBytes:]
-		if after != nil && bytes.Equal(key, after) {
+	for it.Seek(appendKey(nil, s.id, group, from)); it.Valid(); it.Next() {
+		key := it.Item().Key()[prefixBytes:]
+		if after != nil && !isBundle(key) && bytes.Equal(key, after) {
 			continue
 		}
-		if value, err = s.appendValue(value[:0], item); err != nil {
+		if value, err = s.appendValue(value[:0], it.Item()); err != nil {
 			return err
 		}
-		if !f(key, value) {
-			return nil
+		more := false
+		if isBundle(key) {
+			more, err = s.scanLong(key, value, after, f)
+		} else {
+			more = f(key, value)
+		}
+		if !more {
+			return err
 		}
 	}
 	return nil
@@ -124,30 +140,31 @@ func (s *store) Write(batch []state.Write) (err error) {
 		return err
 	}
 	for i := range batch {
-		if err := s.put(&batch[i]); err != nil {
+		w := &batch[i]
+		write := s.put
+		if len(w.Key) > keyBytesMax {
+			write = s.putLong
+		}
+		if err := write(w.Group, w.Key, w.Value, w.Delete); err != nil {
 			return err
 		}
 	}
 	return s.writes.pace()
 }
 
-func (s *store) put(w *state.Write) error {
-	if len(w.Key) > keyBytesMax {
-		return fmt.Errorf("key %q… has %d bytes, want at most %d: use a shorter key", w.Key[:32], len(w.Key), keyBytesMax)
-	}
-	key := s.writes.room(prefixBytes + len(w.Key))
-	key = appendKey(key, s.id, w.Group, w.Key)
+func (s *store) put(group flow.KeyGroup, key, value []byte, deleted bool) error {
+	key = appendKey(s.writes.room(prefixBytes+len(key)), s.id, group, key)
 	if err := s.dropPieces(key); err != nil {
 		return err
 	}
 	switch {
-	case w.Delete:
+	case deleted:
 		return s.writes.delete(key)
-	case len(w.Value) > pieceBytes:
-		return s.putPieces(key, w.Value)
+	case len(value) > pieceBytes:
+		return s.putPieces(key, value)
 	}
-	value := append(s.writes.room(1+len(w.Value)), whole)
-	return s.writes.set(key, append(value, w.Value...))
+	stored := append(s.writes.room(1+len(value)), whole)
+	return s.writes.set(key, append(stored, value...))
 }
 
 // end makes an error of a panic in Badger, which a damaged block can cause, and of a fault; and says where it happened.
