@@ -1,0 +1,151 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/sinks"
+	"github.com/millrace-io/millrace/sources"
+)
+
+// Options are the parsed flags every job understands, and what a Build needs to honour them: it makes sources with From,
+// FromEach and Generate, and shows results with Top and Latest.
+type Options struct {
+	name            string
+	stdin           io.Reader
+	stateDir        string
+	state           backend
+	cacheMB         int64
+	checkpointEvery time.Duration
+	commitEvery     time.Duration
+	guarantee       guarantee
+	parallelism     int
+	rate            int64
+	rateGiven       bool
+	records         int64
+	deadLetters     string
+	quiet           bool
+	cpuProfile      string
+
+	sources map[string]bool // ids
+	views   []view
+}
+
+const rateMax = 1_000_000_000
+
+// validate names what is wrong with the values; the engine checks what it is told once more.
+func (o *Options) validate() error {
+	var errs []error
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	want(o.rate >= 0 && o.rate <= rateMax, "--rate is %d, want 0 (unlimited) to %d", o.rate, rateMax)
+	want(o.records >= 0, "--records is %d, want 0 (no end) or more", o.records)
+	want(o.cacheMB >= 1, "--cache-mb is %d, want at least 1", o.cacheMB)
+	want(o.parallelism >= 0, "--parallelism is %d, want 0 (number of processors) or more", o.parallelism)
+	want(o.checkpointEvery >= 10*time.Millisecond, "--checkpoint-interval is %v, want at least 10ms", o.checkpointEvery)
+	want(o.commitEvery == 0 || o.commitEvery >= 10*time.Millisecond && o.commitEvery <= o.checkpointEvery,
+		"--commit-every is %v, want 10ms to the checkpoint interval, which is %v", o.commitEvery, o.checkpointEvery)
+	return errors.Join(errs...)
+}
+
+// config is what the engine is told.
+func (o *Options) config(log *slog.Logger) millrace.Config {
+	return millrace.Config{
+		StateDir: o.stateDir, State: millrace.StateBackend(o.state), CacheBytes: o.cacheMB << 20,
+		Guarantee: millrace.Guarantee(o.guarantee), CheckpointEvery: o.checkpointEvery, CommitEvery: o.commitEvery,
+		Parallelism: o.parallelism, Logger: log,
+	}
+}
+
+// Parallelism is the number of tasks of sources and keyed operators.
+func (o *Options) Parallelism() int {
+	if o.parallelism == 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return o.parallelism
+}
+
+// Stdin is the input of the process: what --file - reads.
+func (o *Options) Stdin() io.Reader { return o.stdin }
+
+// Bounded says whether --records ends the input.
+func (o *Options) Bounded() bool { return o.records > 0 }
+
+// RateOr is --rate, or byDefault when it was not given.
+func (o *Options) RateOr(byDefault int64) int64 {
+	if o.rateGiven {
+		return o.rate
+	}
+	return byDefault
+}
+
+// From is job.From of src, limited as --rate and --records ask.
+func (o *Options) From[T any](job *millrace.Job, id string, src sources.Source[T]) millrace.Stream[T] {
+	return o.FromEach(job, []string{id}, func(int) sources.Source[T] { return src })[0]
+}
+
+// FromEach is From of several sources: --rate and --records are shared out evenly, the first ones get the remainder.
+func (o *Options) FromEach[T any](job *millrace.Job, ids []string, src func(i int) sources.Source[T]) []millrace.Stream[T] {
+	streams := make([]millrace.Stream[T], len(ids))
+	for i, id := range ids {
+		s := src(i)
+		if o.records > 0 {
+			s = sources.First(s, share(o.records, i, len(ids)))
+		}
+		if o.rate > 0 {
+			s = sources.Throttle(s, max(share(o.rate, i, len(ids)), 1))
+		}
+		streams[i] = o.from(job, id, s)
+	}
+	return streams
+}
+
+func (o *Options) from[T any](job *millrace.Job, id string, src sources.Source[T]) millrace.Stream[T] {
+	if o.sources == nil {
+		o.sources = map[string]bool{}
+	}
+	o.sources[id] = true
+	return job.From(id, src)
+}
+
+// share is the part of total that the i-th of n gets.
+func share(total int64, i, n int) int64 {
+	part := total / int64(n)
+	if int64(i) < total%int64(n) {
+		part++
+	}
+	return part
+}
+
+// Generate is a stream of f(0), f(1), f(2), …, perSecond of them a second unless --rate says otherwise, with the time at which
+// each was due, so that latencies are measured from when a record should have come. See sources.Generate for f.
+func (o *Options) Generate[T any](job *millrace.Job, id string, perSecond int64, f func(i int64) T) millrace.Stream[T] {
+	return o.from(job, id, sources.Generate(sources.GeneratorConfig{
+		Splits: o.Parallelism(), PerSecond: o.RateOr(perSecond), Count: o.records,
+	}, f))
+}
+
+// Rows is a stream of numbered rows, see sources.Rate; perSecond holds unless --rate says otherwise.
+func (o *Options) Rows(job *millrace.Job, id string, perSecond int64, partitions int) millrace.Stream[sources.RateRow] {
+	src := sources.Rate(sources.RateConfig{RowsPerSecond: o.RateOr(perSecond), Partitions: partitions})
+	if o.records > 0 {
+		src = sources.First(src, o.records)
+	}
+	return o.from(job, id, src)
+}
+
+// attachDeadLetters sends what cannot be decoded to the file that --dead-letters names.
+func (o *Options) attachDeadLetters(job *millrace.Job) {
+	if o.deadLetters != "" {
+		var sink sinks.Sink[millrace.DeadLetter] = deadLetterFile{o.deadLetters}
+		job.DeadLetters("dead-letters", sink)
+	}
+}
