@@ -28,7 +28,9 @@ func split(line string, emit func(string)) {
 	}
 }
 
-func row[K comparable](k K, n int64) millrace.Pair[K, int64] { return millrace.Pair[K, int64]{Key: k, Value: n} }
+func row[K comparable](k K, n int64) millrace.Pair[K, int64] {
+	return millrace.Pair[K, int64]{Key: k, Value: n}
+}
 
 func itself(s string) string { return s }
 
@@ -48,8 +50,8 @@ type memory[T any] struct {
 }
 
 func (m *memory[T]) Open(context.Context, sinks.Instance) (sinks.Writer[T], error) { return m, nil }
-func (m *memory[T]) Flush(context.Context) error                                  { return nil }
-func (m *memory[T]) Close() error                                                 { return nil }
+func (m *memory[T]) Flush(context.Context) error                                   { return nil }
+func (m *memory[T]) Close() error                                                  { return nil }
 func (m *memory[T]) Write(_ context.Context, b *flow.Batch[T]) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -73,6 +73,8 @@ var testLayers = map[string][]string{
 var homes = map[string][]string{
 	"github.com/asynkron/protoactor-go":       {"actors"},
 	"github.com/IBM/sarama":                   {"sources/kafkasource", "sinks/kafkasink", "internal/kafka", "benchmarks/kafka"},
+	"github.com/rcrowley/go-metrics":          {"internal/kafka"}, // sarama's registry, to be switched off
+	"golang.org/x/time":                       {"sources"},
 	"github.com/xdg-go/scram":                 {"sources/kafkasource", "sinks/kafkasink", "internal/kafka"}, // sarama leaves SCRAM to its user
 	"github.com/dgraph-io/badger":             {"state/badgerstate"},
 	"github.com/cespare/xxhash":               {"codec", "benchmarks"}, // benchmarks: the floor hashes by hand as codec does

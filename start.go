@@ -67,12 +67,12 @@ func (j *Job) check(ctx context.Context) error {
 }
 
 // launch opens the lineage and starts the job actor. rehearsal is the plan as it was checked.
-func (j *Job) launch(ctx context.Context, rehearsal *deployment) (q *Query, err error) {
+func (j *Job) launch(ctx context.Context, rehearsal *deployment) (_ *Query, err error) {
 	c := rehearsal.config
-	q = &Query{job: j, keyGroups: c.KeyGroups}
+	q := &Query{job: j, keyGroups: c.KeyGroups}
 	defer func() {
 		if err != nil {
-			q.release()
+			err = errors.Join(err, q.release())
 		}
 	}()
 	if err := q.open(ctx, rehearsal); err != nil {
