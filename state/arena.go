@@ -6,6 +6,8 @@ const (
 	firstArena = 256
 	arenaLen   = 32 << 10 // chunks double up to this; a longer key gets a chunk of its own
 
+	compactFrom = 4 << 10 // dead bytes below this are let be: churn of few keys must not allocate all the time
+
 	lengthBits = 24
 	offsetBits = 16
 	keyLenMax  = 1<<lengthBits - 1
@@ -15,6 +17,7 @@ const (
 // overwritten: a view of them is good for as long as somebody holds it, also after a compaction.
 type arena struct {
 	chunks [][]byte
+	first  int // size of the first chunk
 	used   int // of the last chunk
 	live   int // bytes of keys that are referred to
 	dead   int // bytes of keys that are not
@@ -36,7 +39,7 @@ func (a *arena) put(k string) uint64 {
 }
 
 func (a *arena) add(need int) {
-	size := firstArena
+	size := max(firstArena, a.first)
 	if n := len(a.chunks); n > 0 {
 		size = min(arenaLen, max(size, 2*len(a.chunks[n-1])))
 	}
@@ -54,12 +57,17 @@ func (a *arena) get(ref uint64) string {
 	return unsafe.String(&a.chunks[ref>>(offsetBits+lengthBits)][ref>>lengthBits&(1<<offsetBits-1)], n)
 }
 
+// empty is the arena to begin a compaction of a with: it expects to grow as a did.
+func (a *arena) empty() arena {
+	return arena{first: min(compactFrom, len(a.chunks[len(a.chunks)-1]))}
+}
+
 // drop counts the key of ref as dead and says whether it is time for a compaction: more than half is.
 func (a *arena) drop(ref uint64) (compact bool) {
 	n := int(ref & keyLenMax)
 	a.live -= n
 	a.dead += n
-	return a.dead > a.live && a.dead >= 4*firstArena
+	return a.dead > a.live && a.dead >= compactFrom
 }
 
 // bytesOf views a string as bytes, which must not be written.

@@ -96,7 +96,7 @@ func (t *arenaTable[V]) drop(p *part[uint64, V], ref uint64) {
 		return
 	}
 	old := p.ar
-	p.ar = arena{}
+	p.ar = old.empty()
 	for pos := range p.sl.n {
 		if e := p.sl.at(pos); e.marks&(markLive|markHeld) != 0 {
 			e.key = p.ar.put(old.get(e.key))

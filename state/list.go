@@ -17,7 +17,7 @@ type List[V any] struct{ slot listSlot[V] }
 type listSlot[V any] interface {
 	length() int
 	each(yield func(V) bool)
-	append(vs []V)
+	add(v V)
 	clear()
 }
 
@@ -60,12 +60,16 @@ func (x *List[V]) Len() int { return x.slot.length() }
 func (x *List[V]) All() iter.Seq[V] { return x.slot.each }
 
 // Append adds elements; those already there keep their time to live.
-func (x *List[V]) Append(vs ...V) { x.slot.append(vs) }
+func (x *List[V]) Append(vs ...V) {
+	for _, v := range vs { // one by one: a slice handed through the interface would escape
+		x.slot.add(v)
+	}
+}
 
 // Put replaces the list.
 func (x *List[V]) Put(vs ...V) {
 	x.slot.clear()
-	x.slot.append(vs)
+	x.Append(vs...)
 }
 
 // Clear removes all elements of the current key.
@@ -150,22 +154,16 @@ func (x *keyedList[K, V]) each(yield func(V) bool) {
 	}
 }
 
-func (x *keyedList[K, V]) append(vs []V) {
-	if len(vs) == 0 {
-		return
-	}
+func (x *keyedList[K, V]) add(v V) {
 	h := x.headers.At(x.at.Hash, x.at.Key)
-	first, end := h.Tail, x.life.end()
+	n, end := h.Tail, x.life.end()
 	if end != 0 {
 		end = max(end, h.LastNS) // a clock that stepped back must not put the expiries out of order
 		h.Mixed = h.Mixed || h.LastNS == 0 && h.Tail > h.Head
 	}
-	h.Tail, h.LastNS = first+int64(len(vs)), end
-	for i, v := range vs {
-		hash, key := x.element(x.at.Hash, x.at.Key, first+int64(i))
-		e := x.elements.At(hash, key)
-		e.ExpireNS, e.Value = end, v
-	}
+	h.Tail, h.LastNS = n+1, end
+	e := x.elements.At(x.element(x.at.Hash, x.at.Key, n))
+	e.ExpireNS, e.Value = end, v
 }
 
 func (x *keyedList[K, V]) clear() {

@@ -28,8 +28,8 @@ func (p timerPlace) pos() uint32 { return uint32(p) }
 // are held, key and place, because the order of the heap rests on them.
 type timerHeap struct {
 	nodes   []timerNode
-	gone    int // nodes of deleted timers
-	less    func(a, b timerNode) bool
+	gone    int                       // nodes of deleted timers
+	tie     func(a, b timerNode) bool // whether a is before b at the same time
 	alive   func(n timerNode) bool
 	discard func(n timerNode) // lets go of the held entry of a node that is not alive
 }
@@ -39,6 +39,10 @@ const fanOut = 4
 func (h *timerHeap) push(n timerNode) {
 	h.nodes = append(h.nodes, n)
 	h.up(len(h.nodes) - 1)
+}
+
+func (h *timerHeap) before(a, b timerNode) bool {
+	return a.atNS < b.atNS || a.atNS == b.atNS && h.tie(a, b)
 }
 
 // top is the first timer that is alive.
@@ -91,7 +95,7 @@ func (h *timerHeap) up(i int) {
 	n := h.nodes[i]
 	for i > 0 {
 		parent := (i - 1) / fanOut
-		if !h.less(n, h.nodes[parent]) {
+		if !h.before(n, h.nodes[parent]) {
 			break
 		}
 		h.nodes[i] = h.nodes[parent]
@@ -109,11 +113,11 @@ func (h *timerHeap) down(i int) {
 		}
 		least := first
 		for c := first + 1; c < min(first+fanOut, len(h.nodes)); c++ {
-			if h.less(h.nodes[c], h.nodes[least]) {
+			if h.before(h.nodes[c], h.nodes[least]) {
 				least = c
 			}
 		}
-		if !h.less(h.nodes[least], n) {
+		if !h.before(h.nodes[least], n) {
 			break
 		}
 		h.nodes[i] = h.nodes[least]
@@ -141,11 +145,8 @@ func (t *Timers[K]) outerOf(n timerNode) []byte {
 	return outer
 }
 
-// before orders by time, key and name. Keys with strings and other fields are ordered by their canonical bytes.
-func (t *Timers[K]) before(a, b timerNode) bool {
-	if a.atNS != b.atNS {
-		return a.atNS < b.atNS
-	}
+// tie orders timers of one time by key and name. Keys with strings and other fields are ordered by their canonical bytes.
+func (t *Timers[K]) tie(a, b timerNode) bool {
 	if c := t.compare(t.outerOf(a), t.outerOf(b)); c != 0 {
 		return c < 0
 	}

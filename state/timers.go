@@ -59,7 +59,7 @@ func NewTimers[K comparable](s *Store, at *At[K], operator string) (*Timers[K], 
 	}
 	t := &Timers[K]{s: s, at: at, operator: operator, keys: keys}
 	for d := range t.heaps {
-		t.heaps[d] = timerHeap{less: t.before, alive: t.alive, discard: t.discard}
+		t.heaps[d] = timerHeap{tie: t.tie, alive: t.alive, discard: t.discard}
 	}
 	s.restores = append(s.restores, t.rebuild)
 	return t, nil
