@@ -12,11 +12,13 @@ import (
 
 // List is a list of values for each key. Each element is an entry of its own, so appending to a long list costs and writes no
 // more than to a short one. Its methods are about the current key and are called by the operator's user code only.
-type List[V any] struct{ slot listSlot[V] }
+type List[V any] struct {
+	slot listSlot[V]
+	all  iter.Seq[V] // made once: a method value is an allocation
+}
 
 type listSlot[V any] interface {
 	length() int
-	each(yield func(V) bool)
 	add(v V)
 	clear()
 }
@@ -50,14 +52,14 @@ func NewList[V any, K comparable](s *Store, at *At[K], operator, name string, tt
 	}
 	elements.expire(expiry[timed[V]]{ttl: ttl, instant: instantOf[V]}, x.expired)
 	x.elements = elements
-	return &List[V]{x}, nil
+	return &List[V]{x, x.each}, nil
 }
 
 // Len is the number of elements that have not expired.
 func (x *List[V]) Len() int { return x.slot.length() }
 
 // All goes over the elements, oldest first. The list may be changed meanwhile; elements added then are not seen.
-func (x *List[V]) All() iter.Seq[V] { return x.slot.each }
+func (x *List[V]) All() iter.Seq[V] { return x.all }
 
 // Append adds elements; those already there keep their time to live.
 func (x *List[V]) Append(vs ...V) {

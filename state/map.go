@@ -10,7 +10,10 @@ import (
 
 // Map is a map for each key, in the order of insertion. Each of its entries is an entry of its own, so a large map costs and
 // writes no more than a small one. Its methods are about the current key and are called by the operator's user code only.
-type Map[MK comparable, V any] struct{ slot mapSlot[MK, V] }
+type Map[MK comparable, V any] struct {
+	slot mapSlot[MK, V]
+	all  iter.Seq2[MK, V] // made once: a method value is an allocation
+}
 
 type mapSlot[MK comparable, V any] interface {
 	get(k MK) (V, bool)
@@ -56,7 +59,7 @@ func NewMap[MK comparable, V any, K comparable](s *Store, at *At[K], operator, n
 	}
 	entries.expire(expiry[mapEntry[MK, V]]{ttl: ttl, instant: func(e *mapEntry[MK, V]) int64 { return e.ExpireNS }}, x.expired)
 	x.entries = entries
-	return &Map[MK, V]{x}, nil
+	return &Map[MK, V]{x, x.each}, nil
 }
 
 // Get is the value of k; false when there is none or it has expired.
@@ -79,7 +82,7 @@ func (x *Map[MK, V]) Len() int { return x.slot.length() }
 
 // All goes over the entries in the order of insertion. Meanwhile entries may be set, and the one just seen deleted; deleting
 // others may end it early.
-func (x *Map[MK, V]) All() iter.Seq2[MK, V] { return x.slot.each }
+func (x *Map[MK, V]) All() iter.Seq2[MK, V] { return x.all }
 
 // Keys is All without the values.
 func (x *Map[MK, V]) Keys() iter.Seq[MK] {
