@@ -1,0 +1,15 @@
+//go:build integration
+
+package kafkasource_test
+
+import (
+	"cmp"
+	"os"
+	"strings"
+	"testing"
+)
+
+// seeds is a real broker, which must be running.
+func seeds(testing.TB) []string {
+	return strings.Split(cmp.Or(os.Getenv("MILLRACE_KAFKA"), "127.0.0.1:9092"), ",")
+}
