@@ -40,12 +40,12 @@ func (t *Task) cut(e flow.Epoch) {
 	for _, in := range t.inputs {
 		in.SetMasked(false)
 	}
-	t.acknowledge()
+	t.encode(encodePerTurn) // a small or empty one is done with that
 }
 
 // encode encodes at most n frozen entries and says whether it had any to encode.
 func (t *Task) encode(n int) (worked bool) {
-	if len(t.cuts) == 0 || t.encodedAll() {
+	if t.encodedAll() {
 		return false
 	}
 	if t.Env.Store.Step(n) {
@@ -54,8 +54,8 @@ func (t *Task) encode(n int) (worked bool) {
 	return true
 }
 
-// encodedAll: only the newest cut can be unfinished, since a cut finishes the one before.
-func (t *Task) encodedAll() bool { return t.cuts[len(t.cuts)-1].encoded }
+// encodedAll says that no cut is being encoded. Only the newest can be: a cut finishes the one before.
+func (t *Task) encodedAll() bool { return len(t.cuts) == 0 || t.cuts[len(t.cuts)-1].encoded }
 
 // flushed: one of the sinks has made everything up to e safe.
 func (t *Task) flushed(e flow.Epoch) {

@@ -61,7 +61,7 @@ type Job struct {
 	tasks      map[string]*Task // by PID
 	first      flow.Epoch       // the next epoch's number; set by deploy, read after it
 	coord      *barrier.Coordinator
-	parts      map[flow.Epoch][]delta.Block
+	parts      map[flow.Epoch][]acked // until they are durable
 	timer      *time.Timer
 	running    int   // children that have not terminated
 	failure    error // why the attempt is being ended
@@ -202,7 +202,7 @@ func (j *Job) begin(c actor.Context, m deployed) {
 		j.finish(Stopped, nil)
 		return
 	}
-	j.dep, j.failure, j.parts = m.dep, nil, map[flow.Epoch][]delta.Block{}
+	j.dep, j.failure, j.parts = m.dep, nil, map[flow.Epoch][]acked{}
 	j.over, j.ended, j.endedTasks, j.finishing = false, false, 0, 0
 	j.live.Store(m.dep)
 	j.setStatus(Running)
@@ -280,7 +280,9 @@ func (j *Job) acknowledged(m acked) {
 	if j.coord == nil || j.failure != nil {
 		return
 	}
-	j.parts[m.epoch] = append(j.parts[m.epoch], m.blocks...)
+	if len(m.blocks) > 0 {
+		j.parts[m.epoch] = append(j.parts[m.epoch], m)
+	}
 	j.carry(j.coord.Ack(m.task, m.epoch, j.cfg.Now()))
 }
 
@@ -288,7 +290,9 @@ func (j *Job) acknowledged(m acked) {
 func (j *Job) record(d barrier.Do) {
 	var blocks []delta.Block
 	for e := d.From; e <= d.Epoch; e++ {
-		blocks = append(blocks, j.parts[e]...)
+		for _, p := range j.parts[e] {
+			blocks = append(blocks, p.blocks...)
+		}
 	}
 	coord, log, e := j.coord, j.cfg.Log, d.Epoch
 	j.writes.Add(1)
@@ -311,9 +315,13 @@ func (j *Job) onRecorded(m recorded) {
 
 // committed forgets the parts that are durable; until then a record that does not succeed is carried into the next.
 func (j *Job) committed(e flow.Epoch) {
-	for old := range j.parts {
-		if old <= e {
-			delete(j.parts, old)
+	for old, parts := range j.parts {
+		if old > e {
+			continue
+		}
+		delete(j.parts, old)
+		for _, p := range parts {
+			system().Root.Send(j.dep.Tasks[p.task].PID(), recycle{p.blocks})
 		}
 	}
 	j.newest.Store(int64(e))

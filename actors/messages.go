@@ -22,6 +22,8 @@ type (
 	sinkFinished struct{}
 	// failed: an I/O goroutine of the task failed.
 	failed struct{ err error }
+	// recycle gives the memory of durable parts back to the task's store.
+	recycle struct{ blocks []delta.Block }
 	// do runs on the task's loop.
 	do func()
 )

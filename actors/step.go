@@ -150,7 +150,7 @@ func (t *Task) rest(quiet bool) (wakeAtNS int64) {
 		o.Flush()
 		t.blocked = t.blocked || o.Blocked()
 	}
-	if len(t.cuts) > 0 && !t.encodedAll() {
+	if !t.encodedAll() {
 		n := encodePerPark
 		if quiet {
 			n = encodeQuiet

@@ -85,7 +85,7 @@ type TaskConfig struct {
 func NewTask(c TaskConfig) *Task {
 	t := &Task{
 		Chain: c.Chain, Index: c.Index, Count: c.Count, Attempt: c.Attempt, now: c.Now,
-		Env:     &operators.Env{Clock: c.Clock, Store: c.Store, Task: c.Index, Tasks: c.Count},
+		Env: &operators.Env{Clock: c.Clock, Store: c.Store, Task: c.Index, Tasks: c.Count},
 	}
 	t.mb = newTaskMailbox(t)
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -169,6 +169,8 @@ func (t *Task) control(msg any) {
 		}
 	case failed:
 		panic(failure{m.err})
+	case recycle:
+		t.Env.Store.Recycle(m.blocks)
 	case do:
 		m()
 	}

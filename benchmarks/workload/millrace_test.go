@@ -2,6 +2,7 @@ package workload
 
 import (
 	"testing"
+	"time"
 
 	"github.com/millrace-io/millrace"
 	"github.com/millrace-io/millrace/benchmarks/harness"
@@ -13,12 +14,17 @@ func TestKeyedCountCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := KeyedCount(millrace.Config{Guarantee: millrace.AtMostOnce}).Output(t.Context(), l, 20_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != want {
-		t.Errorf("hash %016x, a Go map gives %016x", got, want)
+	for name, c := range map[string]millrace.Config{
+		"without checkpoints": {Guarantee: millrace.AtMostOnce},
+		"with checkpoints":    {CheckpointEvery: 10 * time.Millisecond},
+	} {
+		got, err := KeyedCount(c).Output(t.Context(), l, 20_000)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got != want {
+			t.Errorf("%s: hash %016x, a Go map gives %016x", name, got, want)
+		}
 	}
 }
 
