@@ -26,21 +26,23 @@ type Config struct {
 	// Dir belongs to the store alone: Open wipes it and Close removes it. It must be absent, empty or an earlier working
 	// store; any other directory is refused, and so is one that another process uses. Its parents are made.
 	Dir string
-	// CacheBytes is the memory that Badger itself may use; 0: DefaultCacheBytes. An eighth of it, between MemTableBytesMin
-	// and MemTableBytesMax, is the size of a memtable. Up to three of them (half of CacheBytes) hold what is not yet in
-	// files; the rest is room for the tables being built by flushes and compactions. Blocks are not cached twice: files are
-	// mapped, so what is read often stays in the page cache, which the kernel takes back when it needs memory.
+	// CacheBytes is the live memory that Badger itself may take, however much it stores; 0: DefaultCacheBytes. Go's collector
+	// lets the heap grow to twice as much unless GOMEMLIMIT says otherwise. A 24th of it, between MemTableBytesMin and
+	// MemTableBytesMax, is the size of a memtable. Up to three memtables hold what is not yet in files, and Badger keeps
+	// eight buffers of two memtables for tables being built by flushes and compactions; the rest is for what is on its way.
+	// Blocks are not cached twice: files are mapped, so what is read often stays in the page cache, which the kernel takes
+	// back when it needs memory.
 	CacheBytes int64
 	// FreeBytesMin is the disk space that the store leaves to others; 0: DefaultFreeBytesMin. Below it, and Badger's own
-	// working room of 16 memtables on top, Open and Write return ErrNoSpace: on a full disk Badger would kill the process.
+	// working room of 32 memtables on top, Open and Write return ErrNoSpace: on a full disk Badger would kill the process.
 	FreeBytesMin int64
 }
 
 // Defaults and bounds of Config.
 const (
-	DefaultCacheBytes   = 128 << 20
+	DefaultCacheBytes   = 192 << 20
 	DefaultFreeBytesMin = 1 << 30
-	MemTableBytesMin    = 8 << 20
+	MemTableBytesMin    = 4 << 20
 	MemTableBytesMax    = 64 << 20
 )
 

@@ -16,6 +16,7 @@ import (
 //   - A failed flush or compaction is logged and tried again for ever, while writers wait. faults is Badger's logger.
 //   - A block whose checksum is wrong makes a Get say "not found" and a compaction drop entries; the error dies inside of
 //     table.Iterator, unlogged. But its text is always formatted, which mismatches counts.
+//     What escapes is damage to the last few bytes of a block, the frame of the checksum itself: 4 of 4,300 positions tried.
 type faults struct {
 	failed     chan struct{} // closed with the first fault that was logged
 	once       sync.Once

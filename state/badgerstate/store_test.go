@@ -243,7 +243,7 @@ func TestChurn(t *testing.T) {
 	r := random(t)
 	d := openDB(t, Config{CacheBytes: 1})
 	s := openStore(t, d, "a/0", "op", "s")
-	const keys, rounds = 3000, 40 // 3000 values of 1 KB are a third of a memtable
+	const keys, rounds = 3000, 40 // 3000 values of 1 KB are most of a memtable
 	want := make([]byte, keys)
 	for round := range rounds {
 		batch := make([]state.Write, 0, keys)
