@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,7 +32,7 @@ func (c Cluster) cause(ctx context.Context, addr string, err error) error {
 		return fmt.Errorf("%w: does the listener offer %s?", err, c.SASL.Mechanism)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: is the broker running?", err)
-	case !isCut(err):
+	case !isCut(err), c.reachedBefore(addr):
 		return err
 	}
 	tls := speaksTLS(ctx, addr)
@@ -44,6 +45,22 @@ func (c Cluster) cause(ctx context.Context, addr string, err error) error {
 		return fmt.Errorf("%w: is SASL required on %s?", err, addr)
 	}
 	return fmt.Errorf("%w: does %s expect SASL, and are mechanism %s, user %q and the password right?", err, addr, c.SASL.Mechanism, c.SASL.User)
+}
+
+// reached holds what was connected to: a way in that worked once is not what is wrong now, and need not be probed.
+var reached sync.Map // of way
+
+type way struct {
+	addr string
+	tls  *tls.Config
+	sasl SASL
+}
+
+func (c Cluster) way(addr string) way { return way{addr, c.TLS, c.SASL} }
+
+func (c Cluster) reachedBefore(addr string) bool {
+	_, ok := reached.Load(c.way(addr))
+	return ok
 }
 
 // isCut says whether the other side ended the connection, answered with something that is not Kafka, or did not answer.

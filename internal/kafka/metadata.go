@@ -30,12 +30,14 @@ type Topic struct {
 func (t Topic) Partitions() int { return len(t.leaders) }
 
 const (
-	settleTriesMax = 25
-	settleEvery    = 100 * time.Millisecond
+	settleTriesMax  = 25
+	missingTriesMax = 6
+	settleEvery     = 100 * time.Millisecond
 )
 
 // Metadata asks the cluster about topics; none named are all there are. A topic that is missing is an error that lists
-// the others. A topic just created that has no leader yet is waited for a little. Asking creates no topic.
+// the others. One just created is waited for a little: not every broker knows it at once, and it may have no leader yet.
+// Asking creates no topic.
 func (c Cluster) Metadata(ctx context.Context, topics ...string) (*Metadata, error) {
 	for try := 1; ; try++ {
 		m, err := c.metadata(ctx, topics)
@@ -43,11 +45,14 @@ func (c Cluster) Metadata(ctx context.Context, topics ...string) (*Metadata, err
 			return nil, err
 		}
 		err = m.missing(topics)
-		if err == nil || !errors.Is(err, sarama.ErrLeaderNotAvailable) || try == settleTriesMax {
-			if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
-				err = c.nameOthers(ctx, err)
-			}
-			return m, err
+		unknown := errors.Is(err, sarama.ErrUnknownTopicOrPartition)
+		switch {
+		case err == nil:
+			return m, nil
+		case unknown && try >= missingTriesMax:
+			return nil, c.nameOthers(ctx, err)
+		case !unknown && !errors.Is(err, sarama.ErrLeaderNotAvailable), try == settleTriesMax:
+			return nil, err
 		}
 		if err := pause(ctx, settleEvery); err != nil {
 			return nil, err
@@ -92,7 +97,10 @@ func (c Cluster) askMetadata(ctx context.Context, addr string, topics []string) 
 		res, err = conn.GetMetadata(sarama.NewMetadataRequest(sarama.V3_9_0_0, topics))
 		return err
 	})
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		reached.Store(c.way(addr), true)
+	case ctx.Err() == nil:
 		err = fmt.Errorf("metadata from %q: %w", addr, c.cause(ctx, addr, err))
 	}
 	return res, err

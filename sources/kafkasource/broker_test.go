@@ -75,7 +75,9 @@ func (b *broker) createAs(t testing.TB, name string, partitions int, configs ...
 	if err := kerr.ErrorForCode(res.Topics[0].ErrorCode); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.remove(name) })
+	if shared {
+		t.Cleanup(func() { b.remove(name) })
+	}
 }
 
 func (b *broker) remove(name string) {

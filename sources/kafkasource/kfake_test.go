@@ -8,6 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
+// shared says whether the broker outlives the test, so that topics must be removed.
+const shared = false
+
 func seeds(t testing.TB) []string {
 	c, err := kfake.NewCluster(kfake.NumBrokers(3))
 	if err != nil {

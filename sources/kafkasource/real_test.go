@@ -9,6 +9,9 @@ import (
 	"testing"
 )
 
+// shared says whether the broker outlives the test, so that topics must be removed.
+const shared = true
+
 // seeds is a real broker, which must be running.
 func seeds(testing.TB) []string {
 	return strings.Split(cmp.Or(os.Getenv("MILLRACE_KAFKA"), "127.0.0.1:9092"), ",")

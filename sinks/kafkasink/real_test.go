@@ -1,0 +1,18 @@
+//go:build integration
+
+package kafkasink_test
+
+import (
+	"cmp"
+	"os"
+	"strings"
+	"testing"
+)
+
+// shared says whether the broker outlives the test, so that topics must be removed.
+const shared = true
+
+// seeds is a real broker, which must be running.
+func seeds(testing.TB) []string {
+	return strings.Split(cmp.Or(os.Getenv("MILLRACE_KAFKA"), "127.0.0.1:9092"), ",")
+}
