@@ -9,13 +9,16 @@ import (
 
 // frame is a reading as lines of at most width columns, at most height-1 of them, so that nothing scrolls.
 func (r reading) frame(width, height int) []string {
-	latency := "latency -"
+	rate, latency := "-", "latency -"
+	if r.perSecond >= 0 {
+		rate = number(r.perSecond)
+	}
 	if r.measured {
 		latency = fmt.Sprintf("latency p50 %s, p99 %s", latencyText(r.p50), latencyText(r.p99))
 	}
 	out := []string{
 		fmt.Sprintf("%s  %s  %s", r.name, r.progress.Status, clock(r.running)),
-		fmt.Sprintf("%s records/s   %s", number(r.perSecond), latency),
+		fmt.Sprintf("%s records/s   %s", rate, latency),
 		fmt.Sprintf("epoch %d   restarts %d   state %s entries, %s", r.progress.Epoch, r.progress.Restarts, number(r.entries), bytesText(r.stateBytes)),
 	}
 	if r.deadLetters > 0 {

@@ -31,7 +31,7 @@ type reading struct {
 	name        string
 	running     time.Duration
 	progress    millrace.Progress
-	perSecond   int64 // input records since the last reading
+	perSecond   int64 // input records since the last reading; -1 when it is not known yet, or no more
 	p50, p99    time.Duration
 	measured    bool // there were latencies to take p50 and p99 of
 	entries     int64
@@ -43,28 +43,10 @@ type reading struct {
 // read looks at the job. Between two attempts there are no tasks: then the size of the state stays what it was.
 func (g *gauge) read() reading {
 	p := g.query.Progress()
-	r := reading{name: g.options.name, running: p.At.Sub(g.begun), progress: p, views: g.options.views}
+	r := reading{name: g.options.name, running: p.At.Sub(g.begun), progress: p, views: g.options.views, perSecond: -1}
 	if len(p.Operators) > 0 {
-		records := int64(0)
-		g.state = millrace.OperatorProgress{}
-		for _, o := range p.Operators {
-			if g.options.sources[o.ID] {
-				records += o.RecordsIn
-			}
-			g.state.StateEntries += o.StateEntries
-			g.state.StateBytes += o.StateBytes
-			g.state.DeadLetters += o.DeadLetters
-		}
-		since := records - g.records
-		if since < 0 { // another attempt, which counts from 0
-			since = records
-		}
-		if elapsed := p.At.Sub(g.last); elapsed > 0 {
-			r.perSecond = int64(float64(since) / elapsed.Seconds())
-		}
-		g.records = records
+		r.perSecond = g.count(p)
 	}
-	g.last = p.At
 	r.entries, r.stateBytes, r.deadLetters = g.state.StateEntries, g.state.StateBytes, g.state.DeadLetters
 	g.latency.Reset()
 	for _, v := range g.options.views {
@@ -77,13 +59,43 @@ func (g *gauge) read() reading {
 	return r
 }
 
+// intervalMin is the shortest interval that a rate is taken of.
+const intervalMin = 100 * time.Millisecond
+
+// count adds up what the operators did and returns the rate of input records since the last reading.
+func (g *gauge) count(p millrace.Progress) (perSecond int64) {
+	records := int64(0)
+	g.state = millrace.OperatorProgress{}
+	for _, o := range p.Operators {
+		if g.options.sources[o.ID] {
+			records += o.RecordsIn
+		}
+		g.state.StateEntries += o.StateEntries
+		g.state.StateBytes += o.StateBytes
+		g.state.DeadLetters += o.DeadLetters
+	}
+	elapsed := p.At.Sub(g.last)
+	if elapsed < intervalMin {
+		return -1
+	}
+	since := records - g.records
+	if since < 0 { // another attempt, which counts from 0
+		since = records
+	}
+	g.records, g.last = records, p.At
+	return int64(float64(since) / elapsed.Seconds())
+}
+
 // status is the reading on one line.
 func (r reading) status() string {
-	s := fmt.Sprintf("%s %s %s: %s records/s", r.name, clock(r.running), r.progress.Status, number(r.perSecond))
-	if r.measured {
-		s += fmt.Sprintf(", p50 %s, p99 %s", latencyText(r.p50), latencyText(r.p99))
+	s := fmt.Sprintf("%s %s %s: ", r.name, clock(r.running), r.progress.Status)
+	if r.perSecond >= 0 {
+		s += number(r.perSecond) + " records/s, "
 	}
-	s += fmt.Sprintf(", epoch %d, restarts %d, state %s entries %s", r.progress.Epoch, r.progress.Restarts, number(r.entries), bytesText(r.stateBytes))
+	if r.measured {
+		s += fmt.Sprintf("p50 %s, p99 %s, ", latencyText(r.p50), latencyText(r.p99))
+	}
+	s += fmt.Sprintf("epoch %d, restarts %d, state %s entries %s", r.progress.Epoch, r.progress.Restarts, number(r.entries), bytesText(r.stateBytes))
 	if r.deadLetters > 0 {
 		s += fmt.Sprintf(", dead letters %s", number(r.deadLetters))
 	}

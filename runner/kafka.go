@@ -41,7 +41,7 @@ func RegisterKafka(fs *flag.FlagSet) *Kafka {
 	fs.StringVar(&k.brokers, "brokers", "", "some brokers, `HOST:PORT,…`; the others are found through them")
 	fs.StringVar(&k.topics, "topic", "", "input `TOPIC,…`")
 	fs.StringVar(&k.to, "to", "", "output `TOPIC`")
-	fs.StringVar(&k.from, "from", "earliest", "where a first run begins: earliest, latest, a time as 2026-11-21T10:00:00Z, or offsets as `TOPIC/0:15,…`; "+
+	fs.StringVar(&k.from, "from", "earliest", "`WHERE` a first run begins: earliest, latest, a time as 2026-11-21T10:00:00Z, or offsets as TOPIC/0:15,TOPIC/1:7; "+
 		"a later run goes on from its checkpoint")
 	fs.BoolVar(&k.bounded, "until-end", false, "end at the records that were there at the first start")
 	fs.BoolVar(&k.useTLS, "tls", false, "connect with TLS")

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/millrace-io/millrace/actors"
 )
@@ -21,6 +22,9 @@ const (
 	exitInterrupted = 130 // a second interrupt did not wait for the last epoch
 )
 
+// sameInterrupt is how soon after the first a signal counts as the same: timeout(1) and process groups send one twice.
+const sameInterrupt = 300 * time.Millisecond
+
 // Main runs the command line of the process and exits: 0 when the job ended or was stopped, 1 when it failed, 2 when the
 // command line is wrong. Interrupt and SIGTERM stop a job after a last epoch; the second one exits at once.
 func Main(topologies ...Topology) {
@@ -30,8 +34,12 @@ func Main(topologies ...Topology) {
 	go func() {
 		<-signals
 		cancel()
-		<-signals
-		os.Exit(exitInterrupted)
+		first := time.Now()
+		for range signals {
+			if time.Since(first) > sameInterrupt {
+				os.Exit(exitInterrupted)
+			}
+		}
 	}()
 	os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, topologies...))
 }

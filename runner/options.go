@@ -125,21 +125,36 @@ func share(total int64, i, n int) int64 {
 	return part
 }
 
-// Generate is a stream of f(0), f(1), f(2), …, perSecond of them a second unless --rate says otherwise, with the time at which
-// each was due, so that latencies are measured from when a record should have come. See sources.Generate for f.
+// Generate is a stream of f(0), f(1), f(2), …, perSecond of them a second unless --rate says otherwise; see sources.Generate
+// for f. It goes on at that pace after a restart and does not catch up on the time the job was down.
 func (o *Options) Generate[T any](job *millrace.Job, id string, perSecond int64, f func(i int64) T) millrace.Stream[T] {
-	return o.from(job, id, sources.Generate(sources.GeneratorConfig{
-		Splits: o.Parallelism(), PerSecond: o.RateOr(perSecond), Count: o.records,
-	}, f))
+	src := sources.Generate(sources.GeneratorConfig{Splits: o.Parallelism(), Count: o.records}, f)
+	if rate := o.RateOr(perSecond); rate > 0 {
+		src = sources.Throttle(src, rate)
+	}
+	return o.from(job, id, src)
 }
 
 // Rows is a stream of numbered rows, see sources.Rate; perSecond holds unless --rate says otherwise.
 func (o *Options) Rows(job *millrace.Job, id string, perSecond int64, partitions int) millrace.Stream[sources.RateRow] {
-	src := sources.Rate(sources.RateConfig{RowsPerSecond: o.RateOr(perSecond), Partitions: partitions})
-	if o.records > 0 {
-		src = sources.First(src, o.records)
+	return o.RowsEach(job, []string{id}, perSecond, partitions)[0]
+}
+
+// RowsEach is Rows of several sources, which share perSecond and --records out evenly.
+func (o *Options) RowsEach(job *millrace.Job, ids []string, perSecond int64, partitions int) []millrace.Stream[sources.RateRow] {
+	total := o.RateOr(perSecond)
+	if total == 0 {
+		total = rateMax * int64(len(ids)) // never reached, so as fast as they are taken
 	}
-	return o.from(job, id, src)
+	streams := make([]millrace.Stream[sources.RateRow], len(ids))
+	for i, id := range ids {
+		src := sources.Rate(sources.RateConfig{RowsPerSecond: max(share(total, i, len(ids)), 1), Partitions: partitions})
+		if o.records > 0 {
+			src = sources.First(src, share(o.records, i, len(ids)))
+		}
+		streams[i] = o.from(job, id, src)
+	}
+	return streams
 }
 
 // attachDeadLetters sends what cannot be decoded to the file that --dead-letters names.

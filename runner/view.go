@@ -129,11 +129,7 @@ func (unseen[T]) Close() error                                { return nil }
 // number is n with separators of thousands.
 func number(n int64) string {
 	s := fmt.Sprint(n)
-	digits := len(s)
-	if n < 0 {
-		digits--
-	}
-	for i := len(s) - 3; i > len(s)-digits; i -= 3 {
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
 	return s

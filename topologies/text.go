@@ -47,11 +47,12 @@ const LineWords = 8
 func (t Text) Line(i int64) string {
 	var buf [16 * LineWords]byte
 	line := buf[:0]
+	logWords := math.Log(float64(t.Words + 1))
 	for j := range int64(LineWords) {
 		if j > 0 {
 			line = append(line, ' ')
 		}
-		line = appendWord(line, t.rank(i*LineWords+j))
+		line = appendWord(line, t.rank(i*LineWords+j, logWords))
 	}
 	if c := line[0]; 'a' <= c && c <= 'z' && i%4 == 0 {
 		line[0] = c - 'a' + 'A' // a sentence begins
@@ -59,8 +60,8 @@ func (t Text) Line(i int64) string {
 	return string(line)
 }
 
-// rank is the rank of the k-th word of the text, from 0.
-func (t Text) rank(k int64) int64 {
+// rank is the rank of the k-th word of the text, from 0. logWords is the logarithm of the vocabulary's size plus one.
+func (t Text) rank(k int64, logWords float64) int64 {
 	switch t.Choice {
 	case RoundRobin:
 		return k % t.Words
@@ -69,7 +70,7 @@ func (t Text) rank(k int64) int64 {
 		return int64(hi)
 	}
 	u := float64(mix(uint64(k))>>11) / (1 << 53)
-	return min(int64(math.Exp(u*math.Log(float64(t.Words+1))))-1, t.Words-1)
+	return min(int64(math.Exp(u*logWords))-1, t.Words-1)
 }
 
 // mix is the finalizer of splitmix64: a hash of k that passes for random.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/millrace-io/millrace"
 	"github.com/millrace-io/millrace/runner"
-	"github.com/millrace-io/millrace/sources"
 )
 
 var unionCount = runner.Topology{
@@ -26,10 +25,8 @@ var unionCount = runner.Topology{
 	},
 }
 
-// rowUnion unites two inputs of rows at half the pace each.
+// rowUnion unites two inputs of rows that share the pace.
 func rowUnion(job *millrace.Job, o *runner.Options) millrace.Stream[Stamped] {
-	rows := o.FromEach(job, []string{"rows-a", "rows-b"}, func(int) sources.Source[sources.RateRow] {
-		return sources.Rate(sources.RateConfig{RowsPerSecond: max(o.RateOr(rowsPerSecond)/2, 1)})
-	})
+	rows := o.RowsEach(job, []string{"rows-a", "rows-b"}, rowsPerSecond, 1)
 	return rows[0].Union("union", rows[1]).Map("stamp", stampedRow)
 }
