@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/millrace-io/millrace/codec"
 )
 
@@ -39,10 +37,19 @@ func cutSized(src []byte) (b, rest []byte, ok bool) {
 	return src[:n:n], src[n:], true
 }
 
+// hashOfBytes is codec's hash of a string key.
+var hashOfBytes = func() func(string) uint64 {
+	k, err := codec.KeyOf[string]()
+	if err != nil {
+		panic(err) // strings are keys
+	}
+	return k.Hash
+}()
+
 // compositeHash keeps the low half of the outer key's hash, which names the key group, and makes the high half, which is the
 // place in the table, out of both.
 func compositeHash(outer uint64, inner []byte) uint64 {
-	x := (outer ^ xxhash.Sum64(inner)) * 0x9e3779b97f4a7c15
+	x := (outer ^ hashOfBytes(stringOf(inner))) * 0x9e3779b97f4a7c15
 	return x&^0xffffffff | outer&0xffffffff
 }
 
