@@ -4,7 +4,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 )
 
@@ -192,7 +191,6 @@ func (c *core[R, V]) reserve(g, n int) {
 func (c *core[R, V]) id() (operator, name string) { return c.operator, c.name }
 func (c *core[R, V]) describe() delta.Schema      { return c.schema }
 func (c *core[R, V]) entries() int                { return c.n }
-func (c *core[R, V]) owns(g flow.KeyGroup) bool   { return c.s.o.Groups.Contains(g) }
 
 // Len is the number of entries.
 func (c *core[R, V]) Len() int { return c.n }

@@ -77,9 +77,6 @@ func (t *paged[K, V]) drop(g int, pos uint32, e *entry[uint64, V]) {
 	if snapshot {
 		t.hot.buffer(g, e.epoch).put(bytesOf(key), t.hot.valueBuf)
 	}
-	if e.epoch != t.hot.epoch {
-		e.epoch = 0
-	}
 	if e.marks&markStale != 0 {
 		t.writeBack(g, key, e)
 	}

@@ -150,7 +150,7 @@ func (s *Store) Take() []delta.Block {
 	return blocks
 }
 
-// spareBytesMax bounds the memory kept for later blocks.
+// spareBuffersMax and spareBufferBytesMax bound the memory kept for later blocks.
 const spareBuffersMax, spareBufferBytesMax = 1024, 256 << 10
 
 // Recycle takes the buffers of blocks for later ones.

@@ -150,6 +150,49 @@ func TestReadThenChangeInPlace(t *testing.T) {
 	}
 }
 
+// A value lives for its time to live and not an instant longer; reading does not renew it, setting does. The clock moves on while
+// the job is down.
+func TestTimeToLive(t *testing.T) {
+	clock := &state.Clock{NowNS: 1000}
+	at := &state.At[string]{Key: "k"}
+	at.Hash = must(codec.KeyOf[string]()).Hash("k")
+	open := func() (*state.Store, *state.Value[int64]) {
+		s := state.NewStore(state.Options{Groups: allGroups, Clock: clock})
+		return s, must(state.NewValue[int64](s, at, "op", "v", 10))
+	}
+	s, v := open()
+	has := func(want bool) {
+		t.Helper()
+		if _, ok := v.Get(); ok != want {
+			t.Fatalf("at %d: Get says %v, want %v", clock.NowNS, ok, want)
+		}
+	}
+	v.Set(1)
+	clock.NowNS = 1009
+	has(true)
+	v.Set(2)
+	clock.NowNS = 1018
+	has(true)
+	blocks := snapshot(s)
+	clock.NowNS = 1019
+	has(false)
+	if n := s.Clean(10); n != 1 || s.Entries() != 0 {
+		t.Fatalf("cleaned %d entries, %d left; want 1 and 0", n, s.Entries())
+	}
+	for clock.NowNS = 1018; clock.NowNS <= 1019; clock.NowNS++ {
+		s, v = open()
+		for _, b := range blocks {
+			if err := s.Restore(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Restored(); err != nil {
+			t.Fatal(err)
+		}
+		has(clock.NowNS < 1019)
+	}
+}
+
 func TestWrongUse(t *testing.T) {
 	s, at := state.NewStore(state.Options{Groups: allGroups}), &state.At[string]{}
 	second := func(_ any, err error) error { return err }
