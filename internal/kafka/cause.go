@@ -81,7 +81,7 @@ func speaksTLS(ctx context.Context, addr string) bool {
 	if err != nil {
 		return false
 	}
-	conn.Close()
+	_ = conn.Close()
 	return true
 }
 

@@ -134,7 +134,7 @@ func (s *socket) Dial(network, addr string) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		conn.Close()
+		_ = conn.Close()
 		return nil, net.ErrClosed
 	}
 	s.conn = conn
@@ -146,6 +146,6 @@ func (s *socket) close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	if s.conn != nil {
-		s.conn.Close()
+		_ = s.conn.Close()
 	}
 }

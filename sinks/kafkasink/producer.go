@@ -2,6 +2,7 @@ package kafkasink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -246,12 +247,12 @@ func (p *producer) refresh(topics []string) error {
 
 // explain adds to a broker's refusal what can be done.
 func explain(err error) string {
-	switch err {
-	case sarama.ErrMessageSizeTooLarge:
+	switch {
+	case errors.Is(err, sarama.ErrMessageSizeTooLarge):
 		return ": raise the topic's max.message.bytes, or lower Config.BatchBytes when no single record is too large"
-	case sarama.ErrInvalidTimestamp:
+	case errors.Is(err, sarama.ErrInvalidTimestamp):
 		return ": the topic's message.timestamp.* limits refuse it: give another one with Sink.Time"
-	case sarama.ErrOutOfOrderSequenceNumber, sarama.ErrUnknownProducerID:
+	case errors.Is(err, sarama.ErrOutOfOrderSequenceNumber), errors.Is(err, sarama.ErrUnknownProducerID):
 		return ": the broker lost what it knew of this producer; the next attempt uses a new one"
 	}
 	return ""

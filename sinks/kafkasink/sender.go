@@ -24,8 +24,8 @@ type sender struct {
 }
 
 const (
-	backOffMin = 50 * time.Millisecond
-	backOffMax = 2 * time.Second
+	backOffFirst = 50 * time.Millisecond
+	backOffMost  = 2 * time.Second
 )
 
 func (s *sender) ring() {
@@ -137,7 +137,7 @@ func (s *sender) send(ready []flight) (failed []flight, err error) {
 	}
 	res, err := s.produce(req)
 	if err != nil {
-		if _, hopeless := err.(sarama.PacketEncodingError); hopeless || !kafka.IsTransient(err) {
+		if !kafka.IsTransient(err) {
 			p.fail(fmt.Errorf("kafka sink: produce to %q: %w", s.addr, err))
 		}
 		return ready, err
@@ -212,7 +212,7 @@ func (s *sender) recover(failed []flight, cause error) bool {
 		p.fail(fmt.Errorf("kafka sink: produce to %s/%d: not delivered for %v: %w", failed[0].topic, failed[0].id, p.cfg.DeliveryTimeout, cause))
 		return false
 	}
-	s.backOff = min(max(2*s.backOff, backOffMin), backOffMax)
+	s.backOff = min(max(2*s.backOff, backOffFirst), backOffMost)
 	t := time.NewTimer(s.backOff)
 	defer t.Stop()
 	select {

@@ -93,9 +93,16 @@ func TestAborted(t *testing.T) {
 		batch *sarama.RecordBatch
 		hides bool
 	}{
-		{batch(0, 1, 1), true}, {batch(2, 2, 2), false}, {batch(3, 3, 1), true},
-		{control(4, 1, 0), true}, {batch(5, 5, 1), false}, {plain, false}, {control(7, 2, 1), true},
-		{batch(8, 9, 2), true}, {control(10, 2, 0), true}, {batch(11, 11, 2), false},
+		{batch(0, 1, 1), true},
+		{batch(2, 2, 2), false},
+		{batch(3, 3, 1), true},
+		{control(4, 1, 0), true},
+		{batch(5, 5, 1), false},
+		{plain, false},
+		{control(7, 2, 1), true},
+		{batch(8, 9, 2), true},
+		{control(10, 2, 0), true},
+		{batch(11, 11, 2), false},
 	} {
 		if got := a.hides(c.batch); got != c.hides {
 			t.Errorf("batch at %d of producer %d: hidden %v, want %v", c.batch.FirstOffset, c.batch.ProducerID, got, c.hides)

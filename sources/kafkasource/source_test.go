@@ -53,8 +53,10 @@ func TestMessagesKeepEverything(t *testing.T) {
 	topic := b.create(t, 2)
 	at := time.UnixMilli(1_700_000_000_123)
 	b.produce(t,
-		&kgo.Record{Topic: topic, Partition: 1, Key: []byte("k"), Value: []byte("v"), Timestamp: at,
-			Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("1")}, {Key: "h", Value: []byte("2")}, {Key: "", Value: nil}}},
+		&kgo.Record{
+			Topic: topic, Partition: 1, Key: []byte("k"), Value: []byte("v"), Timestamp: at,
+			Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("1")}, {Key: "h", Value: []byte("2")}, {Key: "", Value: nil}},
+		},
 		&kgo.Record{Topic: topic, Partition: 1, Key: []byte{}, Value: []byte{}, Timestamp: at.Add(time.Millisecond)},
 		&kgo.Record{Topic: topic, Partition: 1, Timestamp: at.Add(2 * time.Millisecond)},
 	)
@@ -78,8 +80,10 @@ func TestMessagesKeepEverything(t *testing.T) {
 		}
 	}
 	want := []kafkasource.Message{
-		{Topic: topic, Partition: 1, Offset: 0, Key: []byte("k"), Value: []byte("v"), Time: at.UTC(),
-			Headers: []kafkasource.Header{{Key: "h", Value: []byte("1")}, {Key: "h", Value: []byte("2")}, {}}},
+		{
+			Topic: topic, Partition: 1, Offset: 0, Key: []byte("k"), Value: []byte("v"), Time: at.UTC(),
+			Headers: []kafkasource.Header{{Key: "h", Value: []byte("1")}, {Key: "h", Value: []byte("2")}, {}},
+		},
 		{Topic: topic, Partition: 1, Offset: 1, Key: []byte{}, Value: []byte{}, Time: at.Add(time.Millisecond).UTC()},
 		{Topic: topic, Partition: 1, Offset: 2, Time: at.Add(2 * time.Millisecond).UTC()},
 	}
