@@ -91,17 +91,17 @@ type keyedList[K comparable, V any] struct {
 	headers  Table[K, listHeader]
 	elements Table[string, timed[V]]
 	life     lifetime
-	outer    []byte // scratch: the key's canonical bytes
-	key      []byte // scratch: an element's key
+	outer    []byte  // scratch: the key's canonical bytes
+	number   [8]byte // scratch: an element's number
+	key      []byte  // scratch: an element's key
 }
 
 // element is the hash and the key of element n of key k, which is good until the next call.
 func (x *keyedList[K, V]) element(hash uint64, k K, n int64) (uint64, string) {
-	var number [8]byte
-	binary.BigEndian.PutUint64(number[:], uint64(n))
+	binary.BigEndian.PutUint64(x.number[:], uint64(n))
 	x.outer = x.keys.append(x.outer[:0], k)
-	x.key = appendComposite(x.key[:0], x.outer, number[:])
-	return compositeHash(hash, number[:]), stringOf(x.key)
+	x.key = appendComposite(x.key[:0], x.outer, x.number[:])
+	return compositeHash(hash, x.number[:]), stringOf(x.key)
 }
 
 // living bounds the elements that have not expired; in a mixed list some between have.

@@ -22,8 +22,9 @@ type Timers[K comparable] struct {
 	keys     keying[K]
 	kinds    []*timerKind
 	heaps    [timerDomains]timerHeap
-	outer    []byte // scratch: the key's canonical bytes
-	key      []byte // scratch: a timer's key
+	outer    []byte  // scratch: the key's canonical bytes
+	when     [8]byte // scratch: a timer's time
+	key      []byte  // scratch: a timer's key
 }
 
 // timerKind is the timers of one name.
@@ -90,11 +91,10 @@ func timerState(name string) string { return "timers/" + name }
 
 // compose makes the hash and the key of a timer, which is good until the next call.
 func (t *Timers[K]) compose(hash uint64, k K, atNS int64) (uint64, string) {
-	var when [8]byte
-	binary.BigEndian.PutUint64(when[:], uint64(atNS)^1<<63) // ordered as the times are
+	binary.BigEndian.PutUint64(t.when[:], uint64(atNS)^1<<63) // ordered as the times are
 	t.outer = t.keys.append(t.outer[:0], k)
-	t.key = appendComposite(t.key[:0], t.outer, when[:])
-	return compositeHash(hash, when[:]), stringOf(t.key)
+	t.key = appendComposite(t.key[:0], t.outer, t.when[:])
+	return compositeHash(hash, t.when[:]), stringOf(t.key)
 }
 
 // timerParts undoes compose.
