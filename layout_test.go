@@ -56,10 +56,13 @@ var layers = map[string][]string{
 	"topologies": {all},
 	"cmd":        {all},
 	"benchmarks": {all},
+
+	// tests of the whole, and nothing else
+	"integration": {all},
 }
 
 // trees are the rooms whose folders below need no line of their own. Nothing outside of them may import one.
-var trees = []string{"runner", "topologies", "cmd", "benchmarks"}
+var trees = []string{"runner", "topologies", "cmd", "benchmarks", "integration"}
 
 // testLayers lists what tests of a room may import beside its layers. Every test may import its own room, internal/…,
 // and the conformance suites (rooms named …test).
