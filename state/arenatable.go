@@ -9,16 +9,18 @@ import (
 
 // arenaTable is the table of keys that are bytes, kept in an arena for each part.
 type arenaTable[V any] struct {
-	core[uint64, V]
+	core[arenaKey, V]
+	inline   bool  // short keys stand in their entries
 	keyBytes int64 // of the living keys
 }
 
 // initArena prepares the table in place, because its core keeps functions of it.
 func (t *arenaTable[V]) initArena(s *Store, operator, name, keySchema string, hashBytes func([]byte) (uint64, error), values valuing[V]) {
 	t.init(s, operator, name, values, keySchema)
-	t.keyOf = func(p *part[uint64, V], ref uint64, _ []byte) []byte { return bytesOf(p.ar.get(ref)) }
-	t.hashOf = func(p *part[uint64, V], ref uint64) uint64 {
-		h, err := hashBytes(bytesOf(p.ar.get(ref)))
+	t.keyOf = func(p *part[arenaKey, V], key arenaKey, buf []byte) []byte { return key.bytes(&p.ar, buf) }
+	t.hashOf = func(p *part[arenaKey, V], key arenaKey) uint64 {
+		var buf [inlineMax + 1]byte
+		h, err := hashBytes(key.bytes(&p.ar, buf[:0]))
 		if err != nil { // these bytes were made by Append or have been decoded at restore
 			fail("operator %q: state %q: key in memory: %w", operator, name, err)
 		}
@@ -30,14 +32,15 @@ func (t *arenaTable[V]) initArena(s *Store, operator, name, keySchema string, ha
 func (t *arenaTable[V]) at(h uint64, k string) *V {
 	g := t.partOf(h)
 	p := &t.parts[g]
+	want := t.wanted(h, k)
 	for i := h >> 32 & p.ix.mask; ; i = (i + 1) & p.ix.mask {
 		s := p.ix.slots[i]
 		if s == 0 {
-			_, e := t.insert(g, i, h, t.keep(p, k))
+			_, e := t.insert(g, i, h, t.keep(p, h, k))
 			return &e.val
 		}
 		if s>>32 == h>>32 {
-			if e := p.sl.at(uint32(s) - 1); p.ar.get(e.key) == k {
+			if e := p.sl.at(uint32(s) - 1); e.key.hi == want.hi && (e.key.lo == want.lo || want.far() && p.ar.get(e.key.ref()) == k) {
 				if e.epoch != t.epoch {
 					t.firstWrite(g, uint32(s)-1, e)
 				}
@@ -50,12 +53,16 @@ func (t *arenaTable[V]) at(h uint64, k string) *V {
 // find is the slot of k and its position, or the empty slot where the search ended.
 func (t *arenaTable[V]) find(g int, h uint64, k string) (slot uint64, pos uint32, ok bool) {
 	p := &t.parts[g]
+	want := t.wanted(h, k)
 	for i := h >> 32 & p.ix.mask; ; i = (i + 1) & p.ix.mask {
 		s := p.ix.slots[i]
 		if s == 0 {
 			return i, 0, false
 		}
-		if s>>32 == h>>32 && p.ar.get(p.sl.at(uint32(s)-1).key) == k {
+		if s>>32 != h>>32 {
+			continue
+		}
+		if e := p.sl.at(uint32(s) - 1); e.key.hi == want.hi && (e.key.lo == want.lo || want.far() && p.ar.get(e.key.ref()) == k) {
 			return i, uint32(s) - 1, true
 		}
 	}
@@ -79,27 +86,39 @@ func (t *arenaTable[V]) deleteKey(h uint64, k string) bool {
 	return ok
 }
 
-// keep copies a new key into the arena.
-func (t *arenaTable[V]) keep(p *part[uint64, V], k string) uint64 {
+// wanted is what the entry of k holds as its key, but for the place in the arena of a key that does not stand in the entry.
+func (t *arenaTable[V]) wanted(h uint64, k string) arenaKey {
+	if t.inline && len(k) <= inlineMax {
+		return inlineKey(k)
+	}
+	return arenaKey{lo: noRef, hi: farBit | h>>1}
+}
+
+// keep makes the key of a new entry: k is copied into the arena unless it stands in the entry.
+func (t *arenaTable[V]) keep(p *part[arenaKey, V], h uint64, k string) arenaKey {
 	if len(k) > keyLenMax {
 		fail("operator %q: state %q: key of %d bytes, want at most %d", t.operator, t.name, len(k), keyLenMax)
 	}
 	t.keyBytes += int64(len(k))
-	return p.ar.put(k)
+	key := t.wanted(h, k)
+	if key.far() {
+		key.lo = p.ar.put(k)
+	}
+	return key
 }
 
 // drop lets go of a removed entry's key. When most of the arena is dead, the living keys move into a new one; the old bytes
 // stay as they are for whoever still views them.
-func (t *arenaTable[V]) drop(p *part[uint64, V], ref uint64) {
-	t.keyBytes -= int64(ref & keyLenMax)
-	if !p.ar.drop(ref) {
+func (t *arenaTable[V]) drop(p *part[arenaKey, V], key arenaKey) {
+	t.keyBytes -= int64(key.len())
+	if !key.far() || !p.ar.drop(key.ref()) {
 		return
 	}
 	old := p.ar
 	p.ar = old.empty()
 	for pos := range p.sl.n {
-		if e := p.sl.at(pos); e.marks&(markLive|markHeld) != 0 {
-			e.key = p.ar.put(old.get(e.key))
+		if e := p.sl.at(pos); e.marks&(markLive|markHeld) != 0 && e.key.far() {
+			e.key.lo = p.ar.put(old.get(e.key.ref()))
 		}
 	}
 }
@@ -122,7 +141,7 @@ func (t *arenaTable[V]) restoreBytes(group flow.KeyGroup, count int, data []byte
 			return nil
 		}
 		if !ok {
-			pos, _ = t.add(g, i, h, t.keep(p, k))
+			pos, _ = t.add(g, i, h, t.keep(p, h, k))
 		}
 		return decodeValue(t.values, value, &p.sl.at(pos).val)
 	})

@@ -18,7 +18,7 @@ func newChains(table *arenaTable[timerLinks], keyHash func(key string) uint64) *
 		p := &table.parts[g]
 		for pos := range p.sl.n {
 			if e := p.sl.at(pos); e.marks&markLive != 0 {
-				c.link(keyHash(p.ar.get(e.key)), g, pos)
+				c.link(keyHash(p.ar.get(e.key.ref())), g, pos)
 			}
 		}
 	}
@@ -55,7 +55,7 @@ func (c *chains) times(hash uint64, key []byte) (all []int64) {
 	p := &c.table.parts[c.table.partOf(hash)]
 	for at := c.heads[hash]; at != 0; {
 		e := p.sl.at(at - 1)
-		if outer, atNS, err := timerParts(p.ar.get(e.key)); err == nil && bytes.Equal(outer, key) {
+		if outer, atNS, err := timerParts(p.ar.get(e.key.ref())); err == nil && bytes.Equal(outer, key) {
 			all = append(all, atNS)
 		}
 		at = e.val.next

@@ -66,8 +66,8 @@ func (t *paged[K, V]) evict(n int) (evicted int) {
 }
 
 // drop takes an entry out of the cache: into the snapshot that needs it, and into the batch if the store lacks it.
-func (t *paged[K, V]) drop(g int, pos uint32, e *entry[uint64, V]) {
-	key := t.hot.parts[g].ar.get(e.key)
+func (t *paged[K, V]) drop(g int, pos uint32, e *entry[arenaKey, V]) {
+	key := t.hot.parts[g].ar.get(e.key.ref())
 	h := t.hot.hashOf(&t.hot.parts[g], e.key)
 	snapshot := e.epoch != 0 && !t.hot.s.o.Volatile
 	if snapshot || e.marks&markStale != 0 {
@@ -84,7 +84,7 @@ func (t *paged[K, V]) drop(g int, pos uint32, e *entry[uint64, V]) {
 }
 
 // writeBack puts the value in valueBuf into the batch. Deletions that are pending are in it already: a put is younger.
-func (t *paged[K, V]) writeBack(g int, key string, e *entry[uint64, V]) {
+func (t *paged[K, V]) writeBack(g int, key string, e *entry[arenaKey, V]) {
 	t.batch.add(Write{Group: t.group(g)}, key, t.hot.valueBuf)
 	if e.marks&markStored == 0 {
 		t.stored[g]++

@@ -13,6 +13,7 @@ type keying[K comparable] struct {
 	append  func(dst []byte, k K) []byte
 	decode  func(src []byte) (K, error)
 	compare func(a, b K) int
+	inline  bool // short keys stand in their entries; not where code looks for key bytes in the arena
 }
 
 func keyingOf[K comparable]() (keying[K], error) {
@@ -20,7 +21,7 @@ func keyingOf[K comparable]() (keying[K], error) {
 	if err != nil {
 		return keying[K]{}, err
 	}
-	return keying[K]{k.Form(), k.Schema(), k.Hash, k.Append, k.Decode, k.Compare}, nil
+	return keying[K]{k.Form(), k.Schema(), k.Hash, k.Append, k.Decode, k.Compare, k.Form() == codec.KeyString}, nil
 }
 
 // hashBytes is the hash of the key whose canonical bytes are b. Strings are hashed in place.

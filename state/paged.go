@@ -56,7 +56,7 @@ func (t *paged[K, V]) AtNew(h uint64, k K) (v *V, fresh bool) {
 		pos, ok = t.load(g, slot, h, key)
 	}
 	if !ok {
-		pos, _ = t.hot.insert(g, slot, h, t.hot.keep(&t.hot.parts[g], key))
+		pos, _ = t.hot.insert(g, slot, h, t.hot.keep(&t.hot.parts[g], h, key))
 		t.total++
 		t.account()
 		fresh = true
@@ -120,7 +120,7 @@ func (t *paged[K, V]) load(g int, slot, h uint64, key string) (pos uint32, ok bo
 	if !t.inStore(g, key) {
 		return 0, false
 	}
-	pos, e := t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], key))
+	pos, e := t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], h, key))
 	e.epoch = 0 // the place may be left in dirty by an entry that was evicted
 	e.marks |= markStored
 	if err := decodeValue(t.hot.values, t.fetched, &e.val); err != nil {

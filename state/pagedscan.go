@@ -117,8 +117,8 @@ func (t *paged[K, V]) restorePut(g int, h uint64, key string, value []byte) erro
 	slot, pos, ok := t.hot.find(g, h, key)
 	if !ok {
 		stored := t.inStore(g, key)
-		var e *entry[uint64, V]
-		pos, e = t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], key))
+		var e *entry[arenaKey, V]
+		pos, e = t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], h, key))
 		if stored {
 			e.marks |= markStored
 		} else {

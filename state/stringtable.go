@@ -14,16 +14,20 @@ type keyed[K comparable, V any] struct {
 }
 
 func (t *keyed[K, V]) prepare(s *Store, operator, name string, keys keying[K], values valuing[V]) {
-	t.keys = keys
+	t.keys, t.inline = keys, keys.inline
 	t.initArena(s, operator, name, keys.schema, keys.hashBytes, values)
 }
 
-// key is the key that bytes in the arena stand for. The bytes are never overwritten, so a string may view them.
-func (t *keyed[K, V]) key(p *part[uint64, V], ref uint64) K {
+// key is the key that an entry stands for. Bytes in the arena are never overwritten, so a string may view them; a key that
+// stands in its entry is copied.
+func (t *keyed[K, V]) key(p *part[arenaKey, V], key arenaKey) K {
 	if t.keys.form == codec.KeyString {
-		return asKey[K](p.ar.get(ref))
+		if !key.far() {
+			return asKey[K](string(key.bytes(&p.ar, nil)))
+		}
+		return asKey[K](p.ar.get(key.ref()))
 	}
-	k, err := t.keys.decode(bytesOf(p.ar.get(ref)))
+	k, err := t.keys.decode(bytesOf(p.ar.get(key.ref())))
 	if err != nil {
 		fail("operator %q: state %q: key in memory: %w", t.operator, t.name, err)
 	}
@@ -31,7 +35,7 @@ func (t *keyed[K, V]) key(p *part[uint64, V], ref uint64) K {
 }
 
 func (t *keyed[K, V]) Scan(cursor *Cursor, n int, f func(key K, v *V)) bool {
-	return t.scan(cursor, n, func(p *part[uint64, V], e *entry[uint64, V]) { f(t.key(p, e.key), &e.val) })
+	return t.scan(cursor, n, func(p *part[arenaKey, V], e *entry[arenaKey, V]) { f(t.key(p, e.key), &e.val) })
 }
 
 func (t *keyed[K, V]) expire(x expiry[V], hook func(key K)) { t.expiry, t.hook = x, hook }

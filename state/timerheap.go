@@ -138,7 +138,7 @@ func (t *Timers[K]) discard(n timerNode) {
 // outerOf is the canonical key of a node's timer.
 func (t *Timers[K]) outerOf(n timerNode) []byte {
 	p := &t.kinds[n.at.id()].table.parts[n.at.part()]
-	outer, _, err := timerParts(p.ar.get(p.sl.at(n.at.pos()).key))
+	outer, _, err := timerParts(p.ar.get(p.sl.at(n.at.pos()).key.ref()))
 	if err != nil {
 		fail("operator %q: timer in memory: %w", t.operator, err)
 	}

@@ -119,7 +119,7 @@ func (t *Timers[K]) Set(id TimerID, atNS int64) {
 	if ok {
 		return
 	}
-	pos, _ := x.insert(g, slot, hash, x.keep(&x.parts[g], key))
+	pos, _ := x.insert(g, slot, hash, x.keep(&x.parts[g], hash, key))
 	t.heaps[kind.domain].push(timerNode{atNS, timerAt(id, g, pos)})
 	if kind.chains != nil {
 		kind.chains.link(t.at.Hash, g, pos)
@@ -194,7 +194,7 @@ func (t *Timers[K]) Due(domain TimerDomain, nowNS int64) (key K, hash uint64, id
 	kind := t.kinds[n.at.id()]
 	x := kind.table
 	g, pos := n.at.part(), n.at.pos()
-	composite := x.parts[g].ar.get(x.parts[g].sl.at(pos).key)
+	composite := x.parts[g].ar.get(x.parts[g].sl.at(pos).key.ref())
 	outer, _, err := timerParts(composite)
 	if err != nil {
 		fail("operator %q: timer %q: %w", t.operator, kind.name, err)
@@ -232,7 +232,7 @@ func (t *Timers[K]) rebuild() error {
 				if e.marks&markLive == 0 {
 					continue
 				}
-				_, atNS, err := timerParts(p.ar.get(e.key))
+				_, atNS, err := timerParts(p.ar.get(e.key.ref()))
 				if err != nil {
 					return fmt.Errorf("restore operator %q: timer %q, key group %d: %w", t.operator, kind.name, flow.KeyGroup(kind.table.lo+g), err)
 				}

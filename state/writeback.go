@@ -84,7 +84,7 @@ func (t *paged[K, V]) writeBackAll(g int) {
 			continue
 		}
 		t.hot.valueBuf = t.hot.values.Append(t.hot.valueBuf[:0], &e.val)
-		t.writeBack(g, p.ar.get(e.key), e)
+		t.writeBack(g, p.ar.get(e.key.ref()), e)
 		if len(t.batch.writes) >= evictMax {
 			t.write()
 		}

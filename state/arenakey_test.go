@@ -1,0 +1,30 @@
+package state
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// Every key comes back as it went in, and two keys that differ have different words.
+func TestInlineKeysAreExact(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	seen := map[arenaKey]string{}
+	for n := 0; n <= inlineMax; n++ {
+		for range 2000 {
+			b := make([]byte, n)
+			for i := range b {
+				b[i] = byte(rng.IntN(3)) // few values, so that keys are near each other and zero bytes are many
+			}
+			k := inlineKey(string(b))
+			if old, ok := seen[k]; ok && old != string(b) {
+				t.Fatalf("seed %d: %q and %q have the same words", seed, old, b)
+			}
+			seen[k] = string(b)
+			if got := string(k.bytes(nil, []byte("x"))); got != "x"+string(b) || k.far() || k.len() != n {
+				t.Fatalf("seed %d: %q came back as %q, far %t, length %d", seed, b, got, k.far(), k.len())
+			}
+		}
+	}
+}
