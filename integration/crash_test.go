@@ -89,8 +89,10 @@ func gaps(random *rand.Rand, n int) []time.Duration {
 }
 
 func (c *crash) start(t *testing.T) *process {
-	return start(t, nil, nil, append([]string{"run", "keyed-count", "--quiet", "--guarantee", c.guarantee, "--parallelism", fmt.Sprint(crashTasks),
-		"--checkpoint-interval", "100ms", "--state-dir", c.stateDir}, kafkaFlags(broker(), c.load.topic, c.out)...)...)
+	return start(t, nil, nil, append([]string{
+		"run", "keyed-count", "--quiet", "--guarantee", c.guarantee, "--parallelism", fmt.Sprint(crashTasks),
+		"--checkpoint-interval", "100ms", "--state-dir", c.stateDir,
+	}, kafkaFlags(broker(), c.load.topic, c.out)...)...)
 }
 
 // survive produces, kills and starts again, until the last run's output has the counts of the whole input. It returns that

@@ -46,8 +46,10 @@ func TestCopyRefused(t *testing.T) {
 		says  []string
 	}{
 		"wrong password": {
-			saslListener, []string{"MILLRACE_SASL_PASSWORD=wrong"},
-			[]string{"--sasl-mechanism", "SCRAM-SHA-512", "--sasl-user", saslUser}, []string{saslUser, "SCRAM-SHA-512"},
+			saslListener,
+			[]string{"MILLRACE_SASL_PASSWORD=wrong"},
+			[]string{"--sasl-mechanism", "SCRAM-SHA-512", "--sasl-user", saslUser},
+			[]string{saslUser, "SCRAM-SHA-512"},
 		},
 		"no SASL":         {saslListener, nil, nil, []string{"SASL", saslListener}},
 		"no TLS":          {tlsListener, nil, nil, []string{"TLS", tlsListener}},

@@ -11,7 +11,7 @@ type histograms map[string]*hdrhistogram.Histogram
 
 // condense makes the report of all rounds.
 func (b Benchmark) condense(o Options, rounds []Round) Report {
-	rep := Report{Benchmark: b.Name, Options: o, Figures: map[string]Figures{}, Machine: ReadMachine(), Commit: commit(), histograms: histograms{}}
+	rep := Report{Benchmark: b.Name, Options: o, Figures: map[string]Figures{}, Machine: ReadMachine(), Commit: Commit(), histograms: histograms{}}
 	rep.Rounds.Measured = len(rounds)
 	for _, r := range rounds {
 		rf := b.roundFigures(r)

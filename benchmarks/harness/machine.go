@@ -67,9 +67,9 @@ func firstNumber(s string) float64 {
 	return v
 }
 
-// commit is the revision of the source, with "+changes" when the tree differs from it: from git where the benchmark is run
+// Commit is the revision of the source, with "+changes" when the tree differs from it: from git where the benchmark is run
 // in its tree, else from what the go command stamped into the binary.
-func commit() string {
+func Commit() string {
 	if rev, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
 		status, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output()
 		if err == nil && len(status) > 0 {
