@@ -160,25 +160,50 @@ func (d *deployment) schemas() []delta.Schema {
 	return all
 }
 
-// sinkInto is how a sink step takes records: into its writer, opened when the attempt is deployed.
-func sinkInto[T any](s *step, sink sinks.Sink[T]) func(*taskBuild) func(T) {
+// toSink enters the reading of p by sink step s.
+func toSink[T any](p *port[T], s *step, sink sinks.Sink[T]) {
+	end := sinkEnd(s, sink)
+	r := read(p, s, plan.Forward, nil, func(tb *taskBuild) func(T) {
+		add, env := end(tb), tb.task.Env
+		return func(v T) { add.Add(v, env.TimeNS, env.Hash, env.Kind) }
+	})
+	r.batches = func(tb *taskBuild) func(*flow.Batch[T]) {
+		add := end(tb)
+		if w, ok := add.(actors.BatchWriter[T]); ok {
+			return w.WriteBatch
+		}
+		return func(b *flow.Batch[T]) {
+			for i := range b.Records {
+				rec := &b.Records[i]
+				add.Add(rec.Value, rec.TimeNS, rec.Hash, b.KindOf(i))
+			}
+		}
+	}
+}
+
+// discard is the end of a rehearsal.
+type discard[T any] struct{}
+
+func (discard[T]) Add(T, int64, uint64, flow.Kind) {}
+
+// sinkEnd is how a sink step takes records: by its writer, opened when the attempt is deployed.
+func sinkEnd[T any](s *step, sink sinks.Sink[T]) func(*taskBuild) actors.Adder[T] {
 	if c, ok := sink.(sinks.Checker); ok {
 		s.checks = append(s.checks, c.Check)
 	}
 	s.missing = sink == nil
 	s.sink = sink
-	return func(tb *taskBuild) func(T) {
+	return func(tb *taskBuild) actors.Adder[T] {
 		if tb.d.rehearsal {
-			return func(T) {}
+			return discard[T]{}
 		}
 		w, err := sink.Open(tb.d.ctx, sinks.Instance{
 			Job: tb.d.job.name, Lineage: tb.d.lineage, Operator: s.ID, Task: tb.task.Index, Tasks: tb.task.Count, Attempt: tb.d.attempt,
 		})
 		if err != nil {
 			tb.d.fault(fmt.Errorf("open sink %q, task %d/%d: %w", s.ID, tb.task.Index, tb.task.Count, err))
-			return func(T) {}
+			return discard[T]{}
 		}
-		add, env := actors.NewSink(tb.task, s.ID, w, tb.d.config.BatchRecords, tb.d.config.LaneBatches), tb.task.Env
-		return func(v T) { add.Add(v, env.TimeNS, env.Hash, env.Kind) }
+		return actors.NewSink(tb.task, s.ID, w, tb.d.config.BatchRecords, tb.d.config.LaneBatches)
 	}
 }

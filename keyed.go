@@ -101,7 +101,7 @@ func (k Keyed[K, T]) Reduce(id string, ttl time.Duration, f func(a, b T) T) Tabl
 func (k Keyed[K, T]) Aggregate[A any](id string, ttl time.Duration, add func(A, T) A) Table[K, A] {
 	k.s.need(id, add == nil)
 	return standing(table(k, "Aggregate", id, func(tb *taskBuild, next func(Pair[K, A])) (func(T), error) {
-		return operators.Fold(tb.task.Env, id, ttl, k.key, func(a *A, v T, _ bool) { *a = add(*a, v) }, next)
+		return operators.Aggregate(tb.task.Env, id, ttl, k.key, add, next)
 	}), ttl)
 }
 

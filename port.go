@@ -62,6 +62,8 @@ type reader[T any] struct {
 	ship plan.Ship
 	hash func(T) uint64           // of the key, when shipped by it
 	into func(*taskBuild) func(T) // the step's own closure in its task
+	// batches is the step's own way with whole batches, when it heads its chain; nil: into's closure is called with each record.
+	batches func(*taskBuild) func(*flow.Batch[T])
 }
 
 // connector is a reader with its type rubbed off.
@@ -73,11 +75,12 @@ type connector interface {
 }
 
 // read enters a reading of p by step s.
-func read[T any](p *port[T], s *step, ship plan.Ship, hash func(T) uint64, into func(*taskBuild) func(T)) {
+func read[T any](p *port[T], s *step, ship plan.Ship, hash func(T) uint64, into func(*taskBuild) func(T)) *reader[T] {
 	r := &reader[T]{port: p, to: s, ship: ship, hash: hash, into: into}
 	p.readers = append(p.readers, r)
 	s.readers = append(s.readers, r)
 	s.In = append(s.In, plan.Input{From: p.step.ID, Ship: ship})
+	return r
 }
 
 func (r *reader[T]) from() *step { return r.port.step }
@@ -112,8 +115,19 @@ func (r *reader[T]) connect(d *deployment) {
 
 // attach gives tb's task the consumer's ends of the lanes: the typed loop over a batch, ending in the step's closure.
 func (r *reader[T]) attach(tb *taskBuild) {
+	on := r.onBatch(tb)
+	for _, row := range tb.d.edges[r].(*edge[T]).lanes {
+		tb.task.AddInput(mailbox.NewReceiver(row[tb.task.Index], tb.task.Attempt, on))
+	}
+}
+
+// onBatch is the consumer's loop over a batch.
+func (r *reader[T]) onBatch(tb *taskBuild) func(*flow.Batch[T]) {
+	if r.batches != nil {
+		return r.batches(tb)
+	}
 	next, env := r.into(tb), tb.task.Env
-	on := func(b *flow.Batch[T]) {
+	return func(b *flow.Batch[T]) {
 		env.Kind = flow.Insert
 		for i := range b.Records {
 			rec := &b.Records[i]
@@ -123,9 +137,6 @@ func (r *reader[T]) attach(tb *taskBuild) {
 			}
 			next(rec.Value)
 		}
-	}
-	for _, row := range tb.d.edges[r].(*edge[T]).lanes {
-		tb.task.AddInput(mailbox.NewReceiver(row[tb.task.Index], tb.task.Attempt, on))
 	}
 }
 
@@ -154,7 +165,13 @@ func (r *reader[T]) writer(tb *taskBuild) func(T) {
 		}
 	default:
 		to := tb.task.Index % o.Lanes()
-		return func(v T) { o.AddKind(to, v, env.TimeNS, env.Hash, env.Kind) }
+		return func(v T) {
+			if env.Kind == flow.Insert {
+				o.Add(to, v, env.TimeNS, env.Hash)
+			} else {
+				o.AddKind(to, v, env.TimeNS, env.Hash, env.Kind)
+			}
+		}
 	}
 }
 

@@ -131,5 +131,5 @@ type sideOutput struct {
 // To writes the stream to a sink. The stream only appends; see Table.To for results that change.
 func (s Stream[T]) To(id string, sink sinks.Sink[T]) {
 	st := s.job.add("To", id, plan.Step{Kind: "sink", Type: typeName[T](), Sink: true})
-	read(s.out, st, plan.Forward, nil, sinkInto(st, sink))
+	toSink(s.out, st, sink)
 }

@@ -112,5 +112,5 @@ func (t Table[K, V]) To(id string, sink sinks.Sink[Pair[K, V]], m Mode) {
 	default:
 		t.job.fault(fmt.Errorf("operator %q: output %s, want millrace.Append or millrace.Update", id, m))
 	}
-	read(t.out, st, plan.Forward, nil, sinkInto(st, sink))
+	toSink(t.out, st, sink)
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 )
 
 // Every key comes back as it went in, and two keys that differ have different words.
@@ -26,5 +27,17 @@ func TestInlineKeysAreExact(t *testing.T) {
 				t.Fatalf("seed %d: %q came back as %q, far %t, length %d", seed, b, got, k.far(), k.len())
 			}
 		}
+	}
+}
+
+// What a look-up reads of a part must lie within one cache line: a job with many key groups reads parts at random.
+func TestALookUpReadsOneLineOfAPart(t *testing.T) {
+	const line = 64
+	var p part[arenaKey, int64]
+	if n := unsafe.Sizeof(p); n%line != 0 {
+		t.Errorf("a part is %d bytes, want a multiple of %d; change partPad", n, line)
+	}
+	if end := unsafe.Offsetof(p.sl) + unsafe.Offsetof(p.sl.first) + unsafe.Sizeof(p.sl.first); end > line {
+		t.Errorf("the slab's first chunk ends at byte %d, want at most %d", end, line)
 	}
 }

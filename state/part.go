@@ -27,7 +27,13 @@ type part[R comparable, V any] struct {
 	sl   slab[entry[R, V]]
 	ar   arena
 	bufs [2]buffer // encoded entries of the running and the frozen epoch, by epoch-1
+
+	_ [partPad]byte
 }
+
+// partPad makes a part four cache lines long, so that what a look-up reads of it (the index's slots and mask, the slab's first
+// chunk) is one line.
+const partPad = 8
 
 // buffer collects encoded entries of one key group.
 type buffer struct {

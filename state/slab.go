@@ -9,12 +9,18 @@ const (
 // slab hands out entries by position. All chunks but the first stay where they are; the first grows from 16 entries to a
 // full chunk by moving, so that an empty part costs nothing. Entries without pointers are never scanned by the collector.
 type slab[E any] struct {
+	first  []E // chunks[0], beside the index's slots: most look-ups end here
 	chunks [][]E
 	n      uint32   // positions handed out, the freed ones included
 	unused []uint32 // freed positions
 }
 
-func (s *slab[E]) at(p uint32) *E { return &s.chunks[p>>chunkBits][p&(chunkLen-1)] }
+func (s *slab[E]) at(p uint32) *E {
+	if int(p) < len(s.first) {
+		return &s.first[p]
+	}
+	return &s.chunks[p>>chunkBits][p&(chunkLen-1)]
+}
 
 // alloc gives a free position. The entry is as free left it.
 func (s *slab[E]) alloc() (uint32, *E) {
@@ -45,7 +51,7 @@ func (s *slab[E]) room() int {
 func (s *slab[E]) grow() {
 	switch {
 	case len(s.chunks) == 0:
-		s.chunks = append(s.chunks, make([]E, firstChunk))
+		s.addFirst(firstChunk)
 	case len(s.chunks[0]) < chunkLen:
 		s.resizeFirst(2 * len(s.chunks[0]))
 	default:
@@ -57,7 +63,12 @@ func (s *slab[E]) grow() {
 func (s *slab[E]) resizeFirst(n int) {
 	bigger := make([]E, n)
 	copy(bigger, s.chunks[0])
-	s.chunks[0] = bigger
+	s.first, s.chunks[0] = bigger, bigger
+}
+
+func (s *slab[E]) addFirst(n int) {
+	s.first = make([]E, n)
+	s.chunks = append(s.chunks, s.first)
 }
 
 // reserve makes the first chunk large enough at once for n entries, or full.
@@ -68,7 +79,7 @@ func (s *slab[E]) reserve(n int) {
 	}
 	switch {
 	case len(s.chunks) == 0:
-		s.chunks = append(s.chunks, make([]E, size))
+		s.addFirst(size)
 	case len(s.chunks) == 1 && len(s.chunks[0]) < size:
 		s.resizeFirst(size)
 	}
