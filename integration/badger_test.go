@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,7 +40,9 @@ func TestBadgerKilledAndResumed(t *testing.T) {
 	words := b.lines * topologies.LineWords
 	t.Logf("%d words of %d keys: %.0f words/s over three runs, restarts and final output included, with a pace of at most %d words/s; peak of resident memory %d MiB (then %d anonymous, %d of files)",
 		words, b.text.Words, float64(words)/b.worked.Seconds(), b.pace()*topologies.LineWords, b.most.peak>>20, b.most.anonymous>>20, b.most.file>>20)
-	b.check(t)
+	if err := b.check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // slowly is what the whole text takes at least, so that few keys too have a middle, and a line of the runner in it. Many keys
@@ -123,55 +126,75 @@ func parseStatus(line string) (s status, ok bool) {
 // check compares the output with the text itself in little memory. The sum of hash(word)·count over the output's lines has to
 // be the sum of hash(word) over the text's words, modulo 2⁶⁴: hash is drawn anew for each run of the test, so counts that are
 // wrong pass with a chance of about one in 10¹⁹. That the words ascend shows that each stands there once, and sorted.
-func (b *badger) check(t *testing.T) {
-	t.Helper()
-	hash := maphash.MakeSeed()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	want := make(chan uint64, 1)
-	go func() { want <- b.sum(ctx, hash) }()
+func (b *badger) check(ctx context.Context) error {
 	f, err := os.Open(b.out)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer f.Close()
-	var got uint64
-	var rows, words int64
+	hash := maphash.MakeSeed()
+	var got, rows, words int64
 	var last []byte
 	s := bufio.NewScanner(f)
 	for ; s.Scan(); rows++ {
 		word, text, ok := bytes.Cut(s.Bytes(), []byte{'\t'})
 		n, err := strconv.ParseInt(string(text), 10, 64)
 		if !ok || err != nil || n < 1 {
-			t.Fatalf("line %d is %q, want word<TAB>count", rows+1, s.Bytes())
+			return fmt.Errorf("line %d is %q, want word<TAB>count", rows+1, s.Bytes())
 		}
 		if rows > 0 && bytes.Compare(last, word) >= 0 {
-			t.Fatalf("line %d: %q stands behind %q", rows+1, word, last)
+			return fmt.Errorf("line %d: %q stands behind %q", rows+1, word, last)
 		}
 		last = append(last[:0], word...)
-		got += maphash.Bytes(hash, word) * uint64(n)
+		got += int64(maphash.Bytes(hash, word)) * n
 		words += n
 	}
 	if s.Err() != nil {
-		t.Fatal(s.Err())
+		return s.Err()
 	}
 	if rows != b.text.Words || words != b.lines*topologies.LineWords {
-		t.Errorf("the output has %d words in %d lines, want %d in %d", words, rows, b.lines*topologies.LineWords, b.text.Words)
+		return fmt.Errorf("the output has %d words in %d lines, want %d in %d", words, rows, b.lines*topologies.LineWords, b.text.Words)
 	}
-	if sum := <-want; got != sum {
-		t.Errorf("the counts of the output have the sum %x, the text has %x", got, sum)
+	want, err := b.sum(ctx, hash)
+	if err == nil && got != want {
+		err = fmt.Errorf("the counts of the output have the sum %x, the text has %x", got, want)
 	}
+	return err
 }
 
 // sum adds up the hashes of the words of the whole text.
-func (b *badger) sum(ctx context.Context, hash maphash.Seed) (sum uint64) {
-	for i := range b.lines {
-		if ctx.Err() != nil { // the test has failed already
-			return sum
-		}
+func (b *badger) sum(ctx context.Context, hash maphash.Seed) (sum int64, err error) {
+	for i := int64(0); i < b.lines && ctx.Err() == nil; i++ {
 		for word := range strings.FieldsSeq(strings.ToLower(b.text.Line(i))) {
-			sum += maphash.String(hash, word)
+			sum += int64(maphash.String(hash, word))
 		}
 	}
-	return sum
+	return sum, ctx.Err()
+}
+
+// The check too is checked: with counts that are right, and with each kind of wrong ones.
+func TestBadgerCheckNotices(t *testing.T) {
+	b := &badger{text: topologies.Text{Words: 10, Choice: topologies.RoundRobin}, lines: 5} // 40 words: each 4 times
+	right := strings.Fields("and:4 for:4 in:4 is:4 it:4 of:4 that:4 the:4 to:4 was:4")
+	for name, c := range map[string]struct {
+		change func(lines []string) []string
+		wrong  string
+	}{
+		"right":       {func(l []string) []string { return l }, ""},
+		"a word less": {func(l []string) []string { return l[1:] }, "36 words in 9 lines, want 40 in 10"},
+		"unsorted":    {func(l []string) []string { l[0], l[1] = l[1], l[0]; return l }, `"and" stands behind "for"`},
+		"twice":       {func(l []string) []string { l[1] = l[0]; return l }, `"and" stands behind "and"`},
+		"moved":       {func(l []string) []string { l[2], l[3] = "in:3", "is:5"; return l }, "have the sum"},
+		"other word":  {func(l []string) []string { l[9] = "were:4"; return l }, "have the sum"},
+		"no count":    {func(l []string) []string { l[9] = "was"; return l }, `line 10 is "was"`},
+	} {
+		b.out = filepath.Join(t.TempDir(), "counts")
+		lines := strings.Join(c.change(slices.Clone(right)), "\n") + "\n"
+		if err := os.WriteFile(b.out, []byte(strings.ReplaceAll(lines, ":", "\t")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.check(t.Context()); (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+			t.Errorf("%s: got %v, want %q", name, err, c.wrong)
+		}
+	}
 }
