@@ -56,6 +56,6 @@ func (l *Log) firstHead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write head: %w", err)
 	}
-	l.chain.headData = data
+	l.headIs(data, l.chain.headSlot)
 	return nil
 }

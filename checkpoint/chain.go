@@ -86,7 +86,7 @@ func (l *Log) readHead(ctx context.Context) (*head, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.chain.headData, l.chain.headSlot = data, h.slot
+	l.headIs(data, h.slot)
 	return &h, nil
 }
 

@@ -28,7 +28,7 @@ const foldRunsDefault = 8
 
 // Plan is what must be the same in the checkpoint and in the topology.
 type Plan struct {
-	Hash      string         // of ids, kinds, edges, key, record and state schemas
+	Hash      string         // of ids, kinds, edges and key schemas; records that only cross lanes are in no checkpoint
 	Operators []string       // ids of all operators
 	Schemas   []delta.Schema // of all states
 }
@@ -52,7 +52,8 @@ type Log struct {
 	taking  sync.Mutex // held by Begin and Complete: slots are taken one after the other. Taken before mu
 	folding sync.Mutex // held by Fold: one at a time. Taken before mu
 
-	mu     sync.Mutex // guards what follows; never held over I/O
+	// mu guards what follows; it is never held over I/O. Begin and Complete alone write the chain, so they read it without.
+	mu     sync.Mutex
 	chain  chain
 	runs   []run        // what the next epoch record will name, without its own segment: newest's runs, folded
 	pinned []run        // named by the record being written

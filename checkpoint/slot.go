@@ -42,7 +42,7 @@ func (l *Log) take(ctx context.Context, build func(chain) *record) error {
 		if err != nil {
 			return fmt.Errorf("take slot %d: %w", r.slot, err)
 		}
-		l.chain.headSynced = l.chain.headSlot // by the contract of Replace
+		l.headSafe()
 		hash := digest(sha256.Sum256(data))
 		if err := l.moveHead(ctx, r.slot, hash, c.epochWith(r)); err != nil {
 			return err
@@ -83,7 +83,7 @@ func (l *Log) moveHead(ctx context.Context, slot uint64, hash digest, e flow.Epo
 	for range headTriesMax {
 		err := l.o.Store.Replace(ctx, headName, l.chain.headData, data)
 		if err == nil {
-			l.chain.headData, l.chain.headSlot = data, slot
+			l.headIs(data, slot)
 			return nil
 		}
 		if !errors.Is(err, ErrExists) {
@@ -102,6 +102,21 @@ func (l *Log) moveHead(ctx context.Context, slot uint64, hash digest, e flow.Epo
 		}
 	}
 	return fmt.Errorf("move head to slot %d: changed by others %d times in a row", slot, headTriesMax)
+}
+
+// headSafe notes that the head's last Replace survives a power cut: by the contract of Replace, once a slot was created
+// behind it.
+func (l *Log) headSafe() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.chain.headSynced = l.chain.headSlot
+}
+
+// headIs notes what the head holds.
+func (l *Log) headIs(data []byte, slot uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.chain.headData, l.chain.headSlot = data, slot
 }
 
 // fail makes an error final.
