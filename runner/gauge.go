@@ -59,8 +59,8 @@ func (g *gauge) read() reading {
 	return r
 }
 
-// intervalMin is the shortest interval that a rate is taken of.
-const intervalMin = 100 * time.Millisecond
+// shortestInterval is the shortest interval that a rate is taken of.
+const shortestInterval = 100 * time.Millisecond
 
 // count adds up what the operators did and returns the rate of input records since the last reading.
 func (g *gauge) count(p millrace.Progress) (perSecond int64) {
@@ -75,7 +75,7 @@ func (g *gauge) count(p millrace.Progress) (perSecond int64) {
 		g.state.DeadLetters += o.DeadLetters
 	}
 	elapsed := p.At.Sub(g.last)
-	if elapsed < intervalMin {
+	if elapsed < shortestInterval {
 		return -1
 	}
 	since := records - g.records

@@ -58,8 +58,10 @@ func TestKilledAtRandom(t *testing.T) {
 		dir := t.TempDir()
 		out := filepath.Join(dir, "out")
 		const lines = 60_000
-		args := []string{"run", "wordcount", "--records", fmt.Sprint(lines), "--keys", "3000", "--words", "uniform", "--state", backend,
-			"--checkpoint-interval", "60ms", "--commit-every", "15ms", "--state-dir", filepath.Join(dir, "state"), "--output", out}
+		args := []string{
+			"run", "wordcount", "--records", fmt.Sprint(lines), "--keys", "3000", "--words", "uniform", "--state", backend,
+			"--checkpoint-interval", "60ms", "--commit-every", "15ms", "--state-dir", filepath.Join(dir, "state"), "--output", out,
+		}
 		for kill := range 8 {
 			c, text := self(t, append(args, "--rate", "20000")...)
 			if err := c.Start(); err != nil {
@@ -71,7 +73,7 @@ func TestKilledAtRandom(t *testing.T) {
 			select {
 			case <-after.C:
 				_ = c.Process.Kill() // it may have ended this moment
-				<-ended
+				<-ended              // killed, or done just before
 			case err := <-ended:
 				if err != nil {
 					t.Fatalf("seed %d, %s, run %d: %v\n%s", seed, backend, kill, err, text)

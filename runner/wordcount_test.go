@@ -45,8 +45,10 @@ func TestRecordsIsExactOverRuns(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
 	args := func(rate string) []string {
-		return []string{"run", "wordcount", "--records", "5000", "--keys", "700", "--words", "uniform", "--rate", rate,
-			"--state-dir", filepath.Join(dir, "state"), "--output", out, "--checkpoint-interval", "20ms"}
+		return []string{
+			"run", "wordcount", "--records", "5000", "--keys", "700", "--words", "uniform", "--rate", rate,
+			"--state-dir", filepath.Join(dir, "state"), "--output", out, "--checkpoint-interval", "20ms",
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -51,7 +51,7 @@ func (w *wordCountFlags) build(job *millrace.Job, o *runner.Options) error {
 	if err := w.toKafka(counts); err != nil {
 		return err
 	}
-	var final sinks.Sink[wordRow] = sinks.Discard[wordRow]()
+	final := sinks.Discard[wordRow]()
 	if w.output != "" {
 		if w.kafka.Given() && !w.kafka.Bounded() && !o.Bounded() || !w.kafka.Given() && w.file == "" && !o.Bounded() {
 			return errors.New("--output is written when the input has ended, and this one does not: give --records, --file or --until-end")

@@ -123,7 +123,7 @@ func (g *gathering) publish(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(partial)
+			_ = os.Remove(partial) // the next run overwrites it
 			err = fmt.Errorf("sorted file %q: %w", g.path, err)
 		}
 	}()
