@@ -72,12 +72,6 @@ func (a *Aligner) Barrier(lane int, e flow.Epoch) Action {
 	return a.align()
 }
 
-// Reset forgets all barriers: a new attempt begins, at any epoch.
-func (a *Aligner) Reset() {
-	clear(a.seen)
-	a.first, a.aligned, a.behind = 0, 0, len(a.seen)
-}
-
 // align completes the epoch behind aligned and counts the lanes that have yet to show the one after it. An epoch is
 // counted here once, so that Barrier need not look at all lanes each time.
 func (a *Aligner) align() Action {

@@ -13,7 +13,7 @@ func TestAlignerStories(t *testing.T) {
 	stories(t, "align_*.txt", func() machine { return &alignerMachine{} })
 }
 
-// alignerMachine knows: aligner lanes= mode=, barrier lane= epoch=, reset.
+// alignerMachine knows: aligner lanes= mode=, barrier lane= epoch=.
 type alignerMachine struct{ a *barrier.Aligner }
 
 func (m *alignerMachine) run(c command) ([]string, error) {
@@ -24,9 +24,6 @@ func (m *alignerMachine) run(c command) ([]string, error) {
 			mode = barrier.AtLeastOnce
 		}
 		m.a = barrier.NewAligner(int(c.num("lanes", 1)), mode)
-		return []string{"ok"}, nil
-	case "reset":
-		m.a.Reset()
 		return []string{"ok"}, nil
 	case "barrier":
 		lane := int(c.num("lane", 0))

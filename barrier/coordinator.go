@@ -95,21 +95,7 @@ func (c *Coordinator) Tick(nowNS int64) []Do {
 // Ack says that the task's part of e is handed over: it need not be asked for again. A part of an abandoned epoch counts
 // for the next record.
 func (c *Coordinator) Ack(task int, e flow.Epoch, nowNS int64) []Do {
-	c.answer(task, e, "acknowledged")
-	return c.advance(nowNS)
-}
-
-// Decline says that the task has no part of e to hand over, for this reason; what it should have held is in the task's
-// part of the next epoch. That abandons e, unless it is already.
-func (c *Coordinator) Decline(task int, e flow.Epoch, reason error, nowNS int64) []Do {
-	if c.answer(task, e, "declined") {
-		switch {
-		case errors.Is(reason, ErrFenced):
-			c.fail(fmt.Errorf("epoch %d declined by task %d: %w", e, task, reason))
-		case c.phase == aligning && e == c.started:
-			c.abandon(fmt.Errorf("epoch %d declined by task %d: %w", e, task, reason))
-		}
-	}
+	c.answer(task, e)
 	return c.advance(nowNS)
 }
 

@@ -37,8 +37,6 @@ func (m *coordinatorMachine) run(c command) ([]string, error) {
 		return m.answer(m.c.Tick(now)), nil
 	case "ack":
 		return m.answer(m.c.Ack(task, epoch, now)), nil
-	case "decline":
-		return m.answer(m.c.Decline(task, epoch, reason(c), now)), nil
 	case "recorded":
 		return m.answer(m.c.Recorded(epoch, reason(c), now)), nil
 	case "ended":
@@ -102,7 +100,8 @@ func TestCoordinatorFarClock(t *testing.T) {
 func TestCoordinatorNamesFenced(t *testing.T) {
 	c := barrier.NewCoordinator(barrier.CoordinatorConfig{Tasks: 1}, 0)
 	c.Stop(0)
-	do := c.Decline(0, 1, fmt.Errorf("prepare: %w", barrier.ErrFenced), 0)
+	c.Ack(0, 1, 0)
+	do := c.Recorded(1, fmt.Errorf("take slot 7: %w", barrier.ErrFenced), 0)
 	if len(do) != 1 || do[0].Kind != barrier.Fail || !errors.Is(do[0].Err, barrier.ErrFenced) {
 		t.Fatalf("got %v, want one Fail that wraps ErrFenced", do)
 	}

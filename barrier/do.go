@@ -7,7 +7,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 )
 
-// ErrFenced, wrapped in an error given to Recorded or Decline, says that another run took over the lineage. The
+// ErrFenced, wrapped in an error given to Recorded, says that another run took over the lineage. The
 // coordinator answers with Fail at once instead of trying the next epoch.
 var ErrFenced = errors.New("another run took over")
 

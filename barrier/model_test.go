@@ -82,8 +82,6 @@ func (m *model) step() {
 		for range 1 + m.rnd.IntN(m.cfg.Tasks) {
 			m.ack(m.rnd.IntN(m.cfg.Tasks))
 		}
-	case dice < 63:
-		m.decline(task)
 	case dice < 90:
 		m.recorded(m.rnd.IntN(10) == 0)
 	case dice < 98:
@@ -124,20 +122,6 @@ func (m *model) tick() {
 func (m *model) ack(task int) {
 	if e := m.pick(task); e != 0 {
 		m.take(m.c.Ack(task, e, m.now))
-	}
-}
-
-func (m *model) decline(task int) {
-	e := m.pick(task)
-	if e == 0 {
-		return
-	}
-	if e == m.started && m.inFlight {
-		m.cause = errRandom
-	}
-	m.take(m.c.Decline(task, e, errRandom, m.now))
-	if m.cause != nil {
-		m.t.Fatalf("epoch %d was declined and not abandoned", e)
 	}
 }
 

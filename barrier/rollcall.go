@@ -53,5 +53,5 @@ func (r *rollCall) absent() string {
 // epoch is one that was started and is in no record yet: the one in flight, or an abandoned one.
 type epoch struct {
 	number   flow.Epoch
-	rollCall // who acknowledged or declined
+	rollCall // who acknowledged
 }

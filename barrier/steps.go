@@ -64,22 +64,19 @@ func (c *Coordinator) fail(why error) {
 	c.add(Do{Kind: Fail, Err: why})
 }
 
-// answer notes that a task acknowledged or declined e, and says whether that was in order. If not, the attempt fails.
-func (c *Coordinator) answer(task int, e flow.Epoch, how string) bool {
+// answer notes that a task acknowledged e. Out of order, it fails the attempt.
+func (c *Coordinator) answer(task int, e flow.Epoch) {
 	if c.phase == over {
-		return false
+		return
 	}
 	switch {
 	case task < 0 || task >= c.cfg.Tasks:
-		c.fail(fmt.Errorf("epoch %d %s by task %d: the job has tasks 0 to %d", e, how, task, c.cfg.Tasks-1))
+		c.fail(fmt.Errorf("epoch %d acknowledged by task %d: the job has tasks 0 to %d", e, task, c.cfg.Tasks-1))
 	case e <= c.completed || e > c.started:
-		c.fail(fmt.Errorf("epoch %d %s by task %d: not pending (complete up to %d, started up to %d)", e, how, task, c.completed, c.started))
+		c.fail(fmt.Errorf("epoch %d acknowledged by task %d: not pending (complete up to %d, started up to %d)", e, task, c.completed, c.started))
 	case !c.pending[e-c.completed-1].tick(task):
-		c.fail(fmt.Errorf("epoch %d %s by task %d: it had answered before", e, how, task))
-	default:
-		return true
+		c.fail(fmt.Errorf("epoch %d acknowledged by task %d: it had answered before", e, task))
 	}
-	return false
 }
 
 // answeredAll says whether all tasks have answered for all pending epochs: abandoned ones are carried into the same record.
