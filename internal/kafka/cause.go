@@ -50,13 +50,16 @@ func (c Cluster) cause(ctx context.Context, addr string, err error) error {
 // reached holds what was connected to: a way in that worked once is not what is wrong now, and need not be probed.
 var reached sync.Map // of way
 
+// way names how an address was reached, without the secret and the configuration: what is kept for ever must not hold them.
 type way struct {
-	addr string
-	tls  *tls.Config
-	sasl SASL
+	addr            string
+	tls             bool
+	mechanism, user string
 }
 
-func (c Cluster) way(addr string) way { return way{addr, c.TLS, c.SASL} }
+func (c Cluster) way(addr string) way {
+	return way{addr, c.TLS != nil, c.SASL.Mechanism, c.SASL.User}
+}
 
 func (c Cluster) reachedBefore(addr string) bool {
 	_, ok := reached.Load(c.way(addr))

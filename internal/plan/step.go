@@ -27,7 +27,6 @@ type Step struct {
 
 	Keyed   bool   // owns key groups
 	Key     string // schema of the key, when keyed
-	Schema  string // schema of the records that leave it; part of the hash where they cross a lane
 	Updates bool   // updates by key; otherwise it appends
 	Rows    string // schema of the key its records are partitioned by when they leave: a step keyed alike needs no shuffle
 	Source  bool
