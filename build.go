@@ -86,11 +86,12 @@ func (d *deployment) build() (*actors.Deployment, error) {
 
 // makeTasks makes a chain's tasks, each with its store.
 func (d *deployment) makeTasks(c *plan.Chain) {
+	cache := d.config.cacheBytes(d.keyedTasks())
 	for i := range c.Tasks {
 		clock := new(state.Clock)
 		o := state.Options{
 			Groups: flow.RangeOf(i, d.keyGroups, c.Tasks), KeyGroups: d.keyGroups, Clock: clock,
-			CacheBytes: d.config.CacheBytes / int64(c.Tasks), Volatile: d.config.Guarantee == AtMostOnce,
+			CacheBytes: cache, Volatile: d.config.Guarantee == AtMostOnce,
 		}
 		if d.bytes != nil && !d.rehearsal && d.keyed(c) {
 			b, err := d.bytes(fmt.Sprintf("%s-%d", c.Head, i))
@@ -98,9 +99,19 @@ func (d *deployment) makeTasks(c *plan.Chain) {
 			o.Bytes = b
 		}
 		d.byChain[c.Head] = append(d.byChain[c.Head], actors.NewTask(actors.TaskConfig{
-			Chain: c.Head, Index: i, Count: c.Tasks, Attempt: d.attempt, Now: d.now, Clock: clock, Store: state.NewStore(o),
+			Chain: c.Head, Operators: c.Steps, Keyed: d.keyed(c), Index: i, Count: c.Tasks, Attempt: d.attempt, Now: d.now, Clock: clock, Store: state.NewStore(o),
 		}))
 	}
+}
+
+// keyedTasks is how many tasks have state.
+func (d *deployment) keyedTasks() (n int) {
+	for i := range d.plan.Chains {
+		if c := &d.plan.Chains[i]; d.keyed(c) {
+			n += c.Tasks
+		}
+	}
+	return n
 }
 
 func (d *deployment) keyed(c *plan.Chain) bool {

@@ -20,7 +20,8 @@ const (
 	ExactlyOnce Guarantee = iota
 	// AtLeastOnce state: after a crash records may count twice. Barriers are not aligned.
 	AtLeastOnce
-	// AtMostOnce: no epochs. After a restart state is empty and sources begin where they are configured to.
+	// AtMostOnce: nothing is recorded. A failure ends the job; the next start has empty state and sources begin where they are
+	// configured to. At the end of input and at a stop all records that were processed reach their sinks all the same.
 	AtMostOnce
 )
 
@@ -62,17 +63,20 @@ type Config struct {
 	StateDir string
 	// State is where live state is kept; the default is Memory.
 	State StateBackend
-	// CacheBytes bounds what Badger keeps in memory, over all tasks; 0 means 256 MiB.
+	// CacheBytes bounds what the Badger backend keeps in memory; 0 means 256 MiB. Half of it is Badger's own, the other half goes
+	// in equal parts to the caches in front of it, one for each task with keyed operators, of all chains together.
 	CacheBytes int64
 	// Guarantee of the state; the default is ExactlyOnce. What a sink adds to it is in the sink's documentation.
 	Guarantee Guarantee
 
-	// CheckpointEvery is the time between two folds of the changes into a base, which bounds the work of a restore; 0 means
-	// 1 s, at least 10 ms.
+	// CheckpointEvery is how often the changes of the epochs are looked at and, where enough of a size have come together, folded
+	// into larger files in the background: a restore reads at most about twice the state, and the epochs since. 0 means 1 s,
+	// at least 10 ms.
 	CheckpointEvery time.Duration
 	// CommitEvery is the time between two epochs; 0 means CheckpointEvery, at least 10 ms.
 	CommitEvery time.Duration
-	// EpochTimeout is how long an epoch may take before it is abandoned and its changes go into the next; 0 means 30 s.
+	// EpochTimeout is how long an epoch may take before it is abandoned and its changes go into the next; 0 means 30 s. The
+	// epoch that drains the job at its end, also under AtMostOnce, is one of them.
 	EpochTimeout time.Duration
 	// EpochFailuresMax is how many epochs in a row may be abandoned before the attempt fails; 0 means 3.
 	EpochFailuresMax int
@@ -90,7 +94,9 @@ type Config struct {
 	// LaneBatches is how many batches a lane holds before its producer has to wait; 0 means 8.
 	LaneBatches int
 
-	// RestartsMax is how many attempts in a row may fail without a complete epoch between them; 0 means 10, negative none.
+	// RestartsMax is how many attempts in a row may fail without a complete epoch between them; 0 means 10, negative: no restart at
+	// all. Connections that broke or could not be made (sources.ErrDisconnected, errors of package net) do not count: a job that has
+	// started outlives an outage of its brokers, however long, and logs each try.
 	RestartsMax int
 	// RestartMin is the wait before the first restart, doubled for each that follows; 0 means 100 ms.
 	RestartMin time.Duration
@@ -176,6 +182,14 @@ func (c Config) validate() (faults []error) {
 		want(o.Parallelism >= 0, "Operators[%q].Parallelism is %d, want at least 0", id, o.Parallelism)
 	}
 	return faults
+}
+
+// badgerBytes is Badger's half of CacheBytes.
+func (c Config) badgerBytes() int64 { return c.CacheBytes / 2 }
+
+// cacheBytes is what the cache of each of so many keyed tasks gets of the other half.
+func (c Config) cacheBytes(tasks int) int64 {
+	return max((c.CacheBytes-c.badgerBytes())/int64(max(tasks, 1)), 1)
 }
 
 func (c Config) planOptions() plan.Options {

@@ -19,7 +19,6 @@ type Job struct {
 	steps   []*step
 	byID    map[string]*step
 	faults  []error
-	dead    bool // a dead-letter sink was given
 	started bool
 }
 
@@ -91,7 +90,6 @@ func (j *Job) From[T any](id string, src sources.Source[T]) Stream[T] {
 // DeadLetters sends every record that a source of this job could not decode to sink, with where it came from and why,
 // instead of failing the job. Call it after the sources were built.
 func (j *Job) DeadLetters(id string, sink sinks.Sink[flow.DeadLetter]) {
-	j.dead = true
 	var all []Stream[flow.DeadLetter]
 	for _, s := range j.steps {
 		if s.Source {

@@ -123,13 +123,14 @@ type Progress struct {
 	At        time.Time
 	Status    Status
 	Epoch     flow.Epoch // newest complete epoch
-	Restarts  int64      // attempts that failed
+	Restarts  int64      // failed attempts that were followed by another
 	Operators []OperatorProgress
 	// Checkpoint says what the last epochs cost; zero under at-most-once.
 	Checkpoint checkpoint.Stats
 }
 
-// OperatorProgress is what the tasks of one chain have done in the attempt that runs.
+// OperatorProgress is what the tasks of one chain have done in the newest attempt. Records and dead letters are counted as
+// they come, the rest is up to 100 ms old while the job runs; when the query has ended all of it is final.
 type OperatorProgress struct {
 	ID           string // of the chain's head
 	Tasks        int
@@ -148,7 +149,7 @@ func (q *Query) Progress() Progress {
 		p.Checkpoint = q.log.Stats()
 	}
 	at := map[string]int{}
-	for _, t := range q.run.Tasks() {
+	for _, t := range q.run.Readings() {
 		i, ok := at[t.Chain]
 		if !ok {
 			i = len(p.Operators)

@@ -13,11 +13,12 @@ import (
 type sourceControl struct {
 	find          func(ctx context.Context, known []string) ([]flow.Split, error)
 	discoverEvery time.Duration
+	replayable    bool
 }
 
 // bindSource gives step s the closures that read src.
 func bindSource[T any](s *step, src sources.Source[T], out *port[T]) {
-	s.splits = &sourceControl{find: src.Splits}
+	s.splits = &sourceControl{find: src.Splits, replayable: sources.CanReplay(src)}
 	if d, ok := src.(sources.Discoverer); ok {
 		s.splits.discoverEvery = time.Duration(d.DiscoverEveryNS())
 	}

@@ -135,7 +135,7 @@ func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*act
 			if err := q.closeWorking(); err != nil {
 				return nil, err
 			}
-			db, err := badgerstate.Open(badgerstate.Config{Dir: q.working, CacheBytes: r.config.CacheBytes})
+			db, err := badgerstate.Open(badgerstate.Config{Dir: q.working, CacheBytes: r.config.badgerBytes()})
 			if err != nil {
 				return nil, err
 			}
@@ -150,7 +150,7 @@ func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*act
 func (j *Job) announce(c Config, q *Query) {
 	log := c.Logger.With("job", j.name)
 	if c.Guarantee == AtMostOnce {
-		log.Info("at-most-once: no epochs are cut; a restart begins with empty state at the configured start")
+		log.Info("at-most-once: no epochs are recorded; a failure ends the job, and the next start begins with empty state")
 		return
 	}
 	where := c.StateDir
@@ -163,6 +163,9 @@ func (j *Job) announce(c Config, q *Query) {
 	}
 	log.Info("state is "+c.Guarantee.String(), "state_dir", where, "epoch", epoch, "lineage", q.id)
 	for _, s := range j.steps {
+		if s.splits != nil && !s.splits.replayable {
+			log.Info("source cannot be read again: records it gave after the newest complete epoch are lost when an attempt fails", "operator", s.ID)
+		}
 		if g, ok := s.sink.(sinks.Guarantor); ok {
 			log.Info("sink is "+g.Guarantee(), "operator", s.ID)
 		}

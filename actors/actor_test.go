@@ -1,11 +1,13 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/millrace-io/millrace/barrier"
+	"github.com/millrace-io/millrace/checkpoint"
+	"github.com/millrace-io/millrace/checkpoint/dirstore"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/sinks"
@@ -32,6 +36,14 @@ type rig struct {
 	in   chan int
 	got  chan int
 	each func(int) // runs in the sink task, in the user's place
+
+	timeout time.Duration // of an epoch
+	stop    time.Duration // StopTimeout; 0: 10 s
+	writer  sinks.Writer[int]
+	source  sources.Source[int]
+	log     io.Writer
+	dir     string // of checkpoints; empty: at most once
+	max     int    // RestartsMax
 }
 
 type writer struct{ r *rig }
@@ -55,7 +67,7 @@ func newTask(chain string, attempt flow.Attempt) *Task {
 	c := new(state.Clock)
 	return NewTask(TaskConfig{
 		Chain: chain, Count: 1, Attempt: attempt, Clock: c, Now: clock,
-		Store: state.NewStore(state.Options{Groups: flow.GroupRange{Hi: flow.DefaultKeyGroups}, Clock: c, Volatile: true}),
+		Store: state.NewStore(state.Options{Groups: flow.GroupRange{Hi: flow.DefaultKeyGroups}, Clock: c}),
 	})
 }
 
@@ -65,9 +77,15 @@ func (r *rig) build(_ context.Context, attempt flow.Attempt) (*Deployment, error
 	lane := mailbox.NewLane(2, pool, from.Bell(), to.Bell())
 	o := mailbox.NewOut([]*mailbox.Lane[int]{lane}, pool, attempt)
 	from.AddOutlet(o)
-	src := sources.Channel(r.in)
+	src := r.source
+	if src == nil {
+		src = sources.Channel(r.in)
+	}
+	if r.writer == nil {
+		r.writer = writer{r}
+	}
 	NewHead(from, "numbers", src, func(v int) { o.Add(0, v, 0, 0) }, nil, 4, true)
-	sink := NewSink(to, "out", sinks.Writer[int](writer{r}), 4, 2)
+	sink := NewSink(to, "out", r.writer, 4, 2)
 	to.AddInput(mailbox.NewReceiver(lane, attempt, func(b *flow.Batch[int]) {
 		for i := range b.Records {
 			if r.each != nil {
@@ -85,15 +103,41 @@ func (r *rig) build(_ context.Context, attempt flow.Attempt) (*Deployment, error
 func startRig(t *testing.T, each func(int)) *rig {
 	t.Helper()
 	r := &rig{in: make(chan int), got: make(chan int), each: each}
+	r.start(t)
+	return r
+}
+
+func (r *rig) start(t *testing.T) {
+	t.Helper()
+	if r.log == nil {
+		r.log = io.Discard
+	}
+	c := JobConfig{
+		Name: t.Name(), Mode: barrier.ExactlyOnce, Build: r.build, EpochTimeout: r.timeout, StopTimeout: cmp.Or(r.stop, 10*time.Second),
+		CommitEvery: 10 * time.Millisecond, FoldEvery: time.Hour, RestartsMax: r.max, RestartMin: time.Millisecond, RestartMax: time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: clock,
+	}
+	if r.dir != "" {
+		c.Log = openLog(t, r.dir)
+	}
 	var err error
-	r.job, err = StartJob(t.Context(), JobConfig{
-		Name: t.Name(), Mode: barrier.ExactlyOnce, Build: r.build, StopTimeout: 10 * time.Second,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: clock,
-	})
+	if r.job, err = StartJob(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openLog(t *testing.T, dir string) *checkpoint.Log {
+	t.Helper()
+	s, err := dirstore.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	t.Cleanup(func() { _ = s.Close() })
+	l, err := checkpoint.Open(t.Context(), checkpoint.Options{Store: s, Job: "rig"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // flows sends a record through both tasks: they have handled Started.
@@ -126,7 +170,7 @@ func TestStopAndPoisonGoThroughThePID(t *testing.T) {
 			r.flows(t)
 			end(r.task("out").PID())
 			<-r.job.Done()
-			if r.job.Status() != Failed || !strings.Contains(r.job.Err().Error(), `operator "out", task 0/1 was stopped from outside`) {
+			if r.job.Status() != Failed || !strings.Contains(r.job.Err().Error(), `chain out, task 0/1 was stopped from outside`) {
 				t.Fatalf("status %v, error %v", r.job.Status(), r.job.Err())
 			}
 		})
@@ -178,8 +222,8 @@ func TestPanicsEscalateThroughThePID(t *testing.T) {
 	if err := r.job.Err(); !errors.As(err, &task) || !errors.As(err, &panicked) {
 		t.Fatalf("error %v; want a task's panic", err)
 	}
-	if task.Chain != "out" || panicked.Value != "the user's function" || !strings.Contains(panicked.Stack, "actor_test.go") {
-		t.Fatalf("operator %q, panic %v, stack %s", task.Chain, panicked.Value, panicked.Stack)
+	if !slices.Equal(task.Operators, []string{"out"}) || panicked.Value != "the user's function" || !strings.Contains(panicked.Stack, "actor_test.go") {
+		t.Fatalf("chain %q, panic %v, stack %s", task.Operators, panicked.Value, panicked.Stack)
 	}
 }
 
@@ -203,12 +247,47 @@ func TestEndOfInputFinishes(t *testing.T) {
 	}
 }
 
-// A sink that takes nothing blocks no goroutine: the tasks before it still hear Stop.
+// A sink that takes nothing for a while blocks no goroutine: the tasks before it still hear Stop, and what they have processed
+// comes out when the sink goes on.
 func TestABlockedJobStops(t *testing.T) {
 	r := startRig(t, nil)
-	sent := make(chan struct{})
+	r.blockUp(t)
+	r.job.Stop()
+	got := 1 // by blockUp
+	for r.job.Status() != Stopped {
+		select {
+		case v := <-r.got:
+			if v != got {
+				t.Fatalf("record %d is %d", got, v)
+			}
+			got++
+		case <-r.job.Done():
+		}
+	}
+	if r.job.Err() != nil {
+		t.Fatal(r.job.Err())
+	}
+	if taken := r.taken("numbers"); int64(got) != taken {
+		t.Fatalf("%d records came out of %d that were taken", got, taken)
+	}
+}
+
+// A sink that never takes anything again fails the stop, with the task that is waited for.
+func TestAStopThatCannotDrainFails(t *testing.T) {
+	r := &rig{in: make(chan int), got: make(chan int), timeout: 10 * time.Millisecond}
+	r.start(t)
+	r.blockUp(t)
+	r.job.Stop()
+	<-r.job.Done()
+	if r.job.Status() != Failed || !strings.Contains(r.job.Err().Error(), "3 epochs abandoned in a row") {
+		t.Fatalf("status %v, error %v", r.job.Status(), r.job.Err())
+	}
+}
+
+// blockUp fills everything before the sink, which gets one record.
+func (r *rig) blockUp(t *testing.T) {
+	t.Helper()
 	go func() {
-		defer close(sent)
 		for i := 0; ; i++ {
 			select {
 			case r.in <- i:
@@ -217,15 +296,20 @@ func TestABlockedJobStops(t *testing.T) {
 			}
 		}
 	}()
-	<-r.got
-	full := r.task("numbers")
-	for full.Stats.BlockedTurns.Load() == 0 {
+	if v := <-r.got; v != 0 {
+		t.Fatalf("got %d, want 0", v)
+	}
+	for full := r.task("numbers"); full.Stats.BlockedTurns.Load() == 0; {
 		runtime.Gosched()
 	}
-	r.job.Stop()
-	<-r.job.Done()
-	<-sent
-	if r.job.Status() != Stopped {
-		t.Fatalf("status %v", r.job.Status())
+}
+
+// taken is how many records a chain has taken, also when the job has ended.
+func (r *rig) taken(chain string) (n int64) {
+	for _, x := range r.job.Readings() {
+		if x.Chain == chain {
+			n += x.Stats.RecordsIn.Load()
+		}
 	}
+	return n
 }

@@ -13,7 +13,7 @@ import (
 // JobConfig is what a job actor runs. All durations are positive.
 type JobConfig struct {
 	Name  string
-	Log   *checkpoint.Log // nil: at most once, no epochs
+	Log   *checkpoint.Log // nil: at most once; epochs are not recorded, and the only one drains the job before it ends
 	Mode  barrier.Mode
 	Build func(ctx context.Context, attempt flow.Attempt) (*Deployment, error) // makes the tasks of an attempt, not started
 
@@ -21,10 +21,10 @@ type JobConfig struct {
 	FoldEvery     time.Duration // between two folds of deltas into a base
 	EpochTimeout  time.Duration // after which a running epoch is abandoned
 	FailuresMax   int           // abandoned epochs in a row that fail the attempt
-	RestartsMax   int           // failed attempts in a row without a complete epoch between them; then the job fails
+	RestartsMax   int           // failed attempts in a row without a complete epoch between them, lost connections not counted; then the job fails. Negative: no restart at all
 	RestartMin    time.Duration // wait before the first restart; doubles with each that follows without a complete epoch
 	RestartMax    time.Duration // longest wait before a restart
-	StopTimeout   time.Duration // how long I/O goroutines of an ended attempt are waited for
+	StopTimeout   time.Duration // how long I/O goroutines of an ended attempt are waited for; then the job fails
 	Logger        *slog.Logger
 	Now           func() int64 // Unix nanoseconds
 	BeforeRestart func()       // for tests: called when a failed region has stopped

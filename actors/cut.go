@@ -26,12 +26,16 @@ func (t *Task) barrier(lane int, e flow.Epoch) {
 
 // cut freezes the task's state, which costs no time whatever its size, forwards the barrier and goes on. The frozen
 // entries are encoded a few per turn; when that and the sinks' flush are done, the job gets the task's part.
+//
+// Under at-most-once there is nothing to snapshot: the barrier only drains the lanes and makes the sinks flush.
 func (t *Task) cut(e flow.Epoch) {
 	t.encode(math.MaxInt) // an older cut that the job abandoned may be unfinished: its part goes first
-	t.Env.Store.Freeze()
-	c := cut{epoch: e, sinks: len(t.sinks)}
-	if t.source != nil {
-		c.blocks = t.source.positions()
+	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable}
+	if t.durable {
+		t.Env.Store.Freeze()
+		if t.source != nil {
+			c.blocks = t.source.positions()
+		}
 	}
 	t.cuts = append(t.cuts, c)
 	for _, o := range t.outs {
@@ -41,6 +45,7 @@ func (t *Task) cut(e flow.Epoch) {
 		in.SetMasked(false)
 	}
 	t.encode(encodePerTurn) // a small or empty one is done with that
+	t.acknowledge()
 }
 
 // encode encodes at most n frozen entries and says whether it had any to encode.

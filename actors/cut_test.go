@@ -20,7 +20,7 @@ func stepped(t *testing.T) (task *Task, table state.Table[int64, int64], reports
 	if err != nil {
 		t.Fatal(err)
 	}
-	task.seal(barrier.ExactlyOnce)
+	task.seal(barrier.ExactlyOnce, true)
 	reports = new([]any)
 	task.report = func(r any) { *reports = append(*reports, r) }
 	task.start()

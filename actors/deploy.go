@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/millrace-io/millrace/flow"
@@ -12,6 +13,14 @@ import (
 // deploy begins an attempt: it takes the slot, builds the tasks, restores their state and hands out the splits. It runs on
 // an I/O goroutine; nothing has started when it returns.
 func (j *Job) deploy(ctx context.Context) (d *Deployment, err error) {
+	defer func() { // of a user's function: a processor's setup, a source's Splits
+		if r := recover(); r != nil {
+			if d != nil {
+				d.Discard()
+			}
+			d, err = nil, fmt.Errorf("deploy: %w", failureOf(r, debug.Stack()))
+		}
+	}()
 	attempt := flow.Attempt(1)
 	if j.cfg.Log != nil {
 		if attempt, err = j.cfg.Log.Begin(ctx); err != nil {
@@ -23,7 +32,7 @@ func (j *Job) deploy(ctx context.Context) (d *Deployment, err error) {
 	}
 	for i, t := range d.Tasks {
 		t.number = i
-		t.seal(j.cfg.Mode)
+		t.seal(j.cfg.Mode, j.cfg.Log != nil)
 	}
 	if err = j.restore(ctx, d); err != nil {
 		d.Discard()

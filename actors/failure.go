@@ -3,24 +3,36 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"net"
+	"os"
+	"strings"
 
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/operators"
+	"github.com/millrace-io/millrace/sources"
 	"github.com/millrace-io/millrace/state"
 )
 
 // failure is the panic by which an engine error leaves a task's loop; the mailbox recovers it in one place.
 type failure struct{ err error }
 
-// PanicError is a panic in a user's function, with its stack. It fails the job's attempt, never the process.
+// operatorError is an error that is known to be an operator's.
+type operatorError struct {
+	operator string
+	err      error
+}
+
+func (e operatorError) Error() string { return e.err.Error() }
+func (e operatorError) Unwrap() error { return e.err }
+
+// PanicError is a panic in a task with its stack, mostly that of a user's function. It fails the job's attempt, never the
+// process.
 type PanicError struct {
 	Value any
 	Stack string
 }
 
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("panic in user function: %v\n%s", e.Value, e.Stack)
-}
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack) }
 
 // failureOf is the error a recovered panic stands for.
 func failureOf(r any, stack []byte) error {
@@ -37,20 +49,59 @@ func failureOf(r any, stack []byte) error {
 	return &PanicError{Value: r, Stack: string(stack)}
 }
 
-// TaskError is a failure with the task it happened in.
+// TaskError is a failure with the task it happened in, and the operator as far as it is known: inside a chain a record passes
+// from function to function, and only the stack of a panic tells which one it was in.
 type TaskError struct {
-	Chain       string // the chain's head operator
+	Operator    string   // where it happened; empty when only the chain is known
+	Operators   []string // of the chain, in order
+	Key         string   // of the record in hand, as text, when the operator is keyed and said so
+	KeyHash     uint64   // of the record in hand, when a keyed chain panicked; 0 for none
 	Task, Tasks int
-	KeyHash     uint64
 	Err         error
 }
 
+// taskError places an error of task t. Its loop has stopped for it.
+func taskError(t *Task, err error) *TaskError {
+	e := &TaskError{Operators: t.Operators, Task: t.Index, Tasks: t.Count, Err: err}
+	var user operators.UserError
+	var known operatorError
+	var panicked *PanicError
+	switch {
+	case errors.As(err, &user):
+		e.Operator, e.Key, e.Err = user.Operator, user.Key, user.Err
+	case errors.As(err, &known):
+		e.Operator = known.operator
+	case errors.As(err, &panicked) && t.Keyed:
+		e.KeyHash = t.Env.Hash
+	}
+	return e
+}
+
 func (e *TaskError) Error() string {
-	return fmt.Sprintf("run operator %q, task %d/%d, key hash %016x: %v", e.Chain, e.Task, e.Tasks, e.KeyHash, e.Err)
+	var b strings.Builder
+	if e.Operator != "" {
+		fmt.Fprintf(&b, "run operator %q", e.Operator)
+	} else {
+		fmt.Fprintf(&b, "run chain %s", strings.Join(e.Operators, ", "))
+	}
+	if e.Key != "" {
+		fmt.Fprintf(&b, ", key %q", e.Key)
+	}
+	fmt.Fprintf(&b, ", task %d/%d", e.Task, e.Tasks)
+	if e.KeyHash != 0 {
+		fmt.Fprintf(&b, ", key hash %016x", e.KeyHash)
+	}
+	fmt.Fprintf(&b, ": %v", e.Err)
+	return b.String()
 }
 
 // Unwrap is what failed.
 func (e *TaskError) Unwrap() error { return e.Err }
 
-// errStopped says that a wait ended because the job was stopped.
-var errStopped = errors.New("the job was stopped")
+// unreachable says whether an error is a connection that broke or could not be made: the other side is away, and trying
+// again is right for as long as it is.
+func unreachable(err error) bool {
+	var op *net.OpError
+	var name *net.DNSError
+	return errors.Is(err, sources.ErrDisconnected) || errors.As(err, &op) || errors.As(err, &name) || errors.Is(err, os.ErrDeadlineExceeded)
+}

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -10,18 +11,19 @@ import (
 )
 
 // Go runs f on an I/O goroutine of the task. ctx ends with the attempt; an error or a panic of f fails the task. The job
-// waits for all of a region's I/O goroutines before it starts the next attempt. name says in errors what f was doing.
-func (t *Task) Go(name string, f func(ctx context.Context) error) {
+// waits for all of a region's I/O goroutines before it starts the next attempt. operator is whose work it is, doing says in
+// the error of a panic what f was at.
+func (t *Task) Go(operator, doing string, f func(ctx context.Context) error) {
 	t.io.Add(1)
 	go func() {
 		defer t.io.Done()
 		defer func() {
 			if r := recover(); r != nil {
-				t.post(failed{failureOf(r, debug.Stack())})
+				t.post(failed{operatorError{operator, fmt.Errorf("%s: %w", doing, failureOf(r, debug.Stack()))}})
 			}
 		}()
 		if err := f(t.ctx); err != nil && !(errors.Is(err, context.Canceled) && t.ctx.Err() != nil) {
-			t.post(failed{err})
+			t.post(failed{operatorError{operator, err}})
 		}
 	}()
 }

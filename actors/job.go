@@ -45,34 +45,36 @@ func (s Status) String() string {
 // Job supervises the tasks of one job: it starts and stops them, paces the epochs, and restores after a failure. The actor
 // owns the fields below the line; the others may be read from any goroutine.
 type Job struct {
-	cfg    JobConfig
-	pid    *actor.PID
-	status atomic.Uint32
-	live   atomic.Pointer[Deployment]
-	newest atomic.Int64 // newest complete epoch
-	fails  atomic.Int64 // failed attempts
-	done   chan struct{}
-	err    error // valid when done is closed
-	io     sync.WaitGroup
-	writes sync.WaitGroup // records of epochs being written
+	cfg      JobConfig
+	pid      *actor.PID
+	status   atomic.Uint32
+	live     atomic.Pointer[Deployment]
+	newest   atomic.Int64 // newest complete epoch
+	restarts atomic.Int64 // attempts after the first
+	readings atomic.Pointer[[]Reading]
+	done     chan struct{}
+	err      error // valid when done is closed
+	io       sync.WaitGroup
+	writes   sync.WaitGroup // records of epochs being written
 
 	// Below: the actor's own, touched by its messages only.
-	dep        *Deployment
-	tasks      map[string]*Task // by PID
-	first      flow.Epoch       // the next epoch's number; set by deploy, read after it
-	coord      *barrier.Coordinator
-	parts      map[flow.Epoch][]acked // until they are durable
-	timer      *time.Timer
-	running    int   // children that have not terminated
-	failure    error // why the attempt is being ended
-	stopping   bool
-	finishing  int  // tasks whose sinks' Finish is awaited
-	ended      bool // the input has truly ended
-	retries    int  // failed attempts since the last complete epoch
-	endedTasks int  // counted when there are no epochs
-	over       bool // the tasks are being stopped because the job is
-	folding    bool
-	foldAtNS   int64
+	dep          *Deployment
+	tasks        map[string]*Task // by PID
+	first        flow.Epoch       // the next epoch's number; set by deploy, read after it
+	coord        *barrier.Coordinator
+	parts        map[flow.Epoch][]acked // until they are durable
+	timer        *time.Timer
+	running      int   // children that have not terminated
+	failure      error // why the attempt is being ended
+	stopping     bool
+	finishing    int                // tasks whose sinks' Finish is awaited
+	ended        bool               // the input has truly ended
+	retries      int                // failed attempts since the last complete epoch
+	failures     int                // those of them that count: not for a connection
+	over         bool               // the tasks are being stopped because the job is
+	cancelDeploy context.CancelFunc // of the newest deploy after a failure
+	folding      bool
+	foldAtNS     int64
 }
 
 // StartJob deploys the first attempt and starts it. What is wrong comes back as an error, before any record flows. ctx
@@ -102,7 +104,7 @@ type (
 	}
 	tick          struct{ coord *barrier.Coordinator }
 	stopJob       struct{}
-	regionStopped struct{}
+	regionStopped struct{ stuck error }
 	restart       struct{}
 	folded        struct{ err error }
 	found         struct {
@@ -127,8 +129,8 @@ func (j *Job) goIO(f func()) {
 // Status says where the job is.
 func (j *Job) Status() Status { return Status(j.status.Load()) }
 
-// Restarts is how many attempts failed.
-func (j *Job) Restarts() int64 { return j.fails.Load() }
+// Restarts is how often a failed attempt was followed by another.
+func (j *Job) Restarts() int64 { return j.restarts.Load() }
 
 // NewestEpoch is the newest complete epoch, 0 for none.
 func (j *Job) NewestEpoch() flow.Epoch { return flow.Epoch(j.newest.Load()) }
@@ -137,6 +139,21 @@ func (j *Job) NewestEpoch() flow.Epoch { return flow.Epoch(j.newest.Load()) }
 func (j *Job) Tasks() []*Task {
 	if d := j.live.Load(); d != nil {
 		return d.Tasks
+	}
+	return nil
+}
+
+// Reading is a task's counts.
+type Reading struct {
+	Chain        string
+	Index, Count int
+	Stats        *Stats
+}
+
+// Readings are the counts of the newest attempt's tasks, also when it has ended.
+func (j *Job) Readings() []Reading {
+	if r := j.readings.Load(); r != nil {
+		return *r
 	}
 	return nil
 }
@@ -162,23 +179,19 @@ func (j *Job) Receive(c actor.Context) {
 	case acked:
 		j.acknowledged(m)
 	case ended:
-		if j.coord != nil {
+		if j.coord != nil && j.failure == nil {
 			j.carry(j.coord.Ended(m.task, j.cfg.Now()))
-		} else {
-			j.endedWithoutEpochs()
 		}
 	case recorded:
 		j.onRecorded(m)
 	case taskFinished:
-		if j.finishing--; j.finishing == 0 {
-			j.stopRegion(c)
-		}
+		j.taskFinished()
 	case stopJob:
-		j.onStop(c)
+		j.onStop()
 	case *actor.Terminated:
 		j.terminated(m)
 	case regionStopped:
-		j.afterRegion()
+		j.afterRegion(m.stuck)
 	case restart:
 		j.redeploy()
 	case folded:
@@ -188,38 +201,65 @@ func (j *Job) Receive(c actor.Context) {
 		}
 	case found:
 		j.addSplits(m)
+	case connection:
+		j.connection(m)
+	case notClosed:
+		j.cfg.Logger.Warn("sink did not close cleanly", "job", j.cfg.Name, "operator", m.operator, "task", m.task, "error", m.err)
 	}
+}
+
+// connection logs what happens to a source's connections: once when one is lost, once when it is back.
+func (j *Job) connection(m connection) {
+	log := j.cfg.Logger.With("job", j.cfg.Name, "operator", m.operator, "split", m.split)
+	if m.err != nil {
+		log.Warn("source lost its connection; it is opened again at the last position until it succeeds", "error", m.err)
+		return
+	}
+	log.Info("source reads again")
 }
 
 // begin starts the tasks of a deployment, consumers first.
 func (j *Job) begin(c actor.Context, m deployed) {
-	if m.err != nil {
+	switch {
+	case m.err != nil && (!j.stopping || fenced(m.err)):
 		j.attemptFailed(m.err)
 		return
-	}
-	if j.stopping {
-		m.dep.Discard()
+	case j.stopping: // nothing flowed since the newest complete epoch
+		if m.dep != nil {
+			m.dep.Discard()
+		}
 		j.finish(Stopped, nil)
 		return
 	}
 	j.dep, j.failure, j.parts = m.dep, nil, map[flow.Epoch][]acked{}
-	j.over, j.ended, j.endedTasks, j.finishing = false, false, 0, 0
+	j.over, j.ended, j.finishing = false, false, 0
 	j.live.Store(m.dep)
+	j.read(m.dep)
 	j.setStatus(Running)
 	j.newest.Store(int64(j.first) - 1)
-	now := j.cfg.Now()
-	if j.cfg.Log != nil {
-		j.coord = barrier.NewCoordinator(barrier.CoordinatorConfig{
-			Tasks: len(m.dep.Tasks), First: j.first, EveryNS: int64(j.cfg.CommitEvery),
-			TimeoutNS: int64(j.cfg.EpochTimeout), FailuresMax: j.cfg.FailuresMax,
-		}, now)
+	now, every := j.cfg.Now(), j.cfg.CommitEvery
+	if j.cfg.Log == nil {
+		every = 0 // only the last, which drains
 	}
+	j.coord = barrier.NewCoordinator(barrier.CoordinatorConfig{
+		Tasks: len(m.dep.Tasks), First: j.first, EveryNS: int64(every),
+		TimeoutNS: int64(j.cfg.EpochTimeout), FailuresMax: j.cfg.FailuresMax,
+	}, now)
 	j.foldAtNS = now + int64(j.cfg.FoldEvery)
 	for _, t := range m.dep.Tasks {
 		j.spawn(c, t)
 	}
 	j.discover(m.dep)
 	j.arm()
+}
+
+// read lets others read the counts of d's tasks, which outlive them.
+func (j *Job) read(d *Deployment) {
+	all := make([]Reading, len(d.Tasks))
+	for i, t := range d.Tasks {
+		all[i] = Reading{t.Chain, t.Index, t.Count, t.Stats}
+	}
+	j.readings.Store(&all)
 }
 
 func (j *Job) spawn(c actor.Context, t *Task) {
@@ -286,8 +326,13 @@ func (j *Job) acknowledged(m acked) {
 	j.carry(j.coord.Ack(m.task, m.epoch, j.cfg.Now()))
 }
 
-// record makes the epoch durable on an I/O goroutine: the parts of all tasks in one segment, then the slot.
+// record makes the epoch durable on an I/O goroutine: the parts of all tasks in one segment, then the slot. Under
+// at-most-once there is nothing to write: when all tasks have answered the lanes are empty and the sinks have flushed.
 func (j *Job) record(d barrier.Do) {
+	if j.cfg.Log == nil {
+		j.tell(recorded{j.coord, d.Epoch, nil})
+		return
+	}
 	var blocks []delta.Block
 	for e := d.From; e <= d.Epoch; e++ {
 		for _, p := range j.parts[e] {
@@ -324,8 +369,11 @@ func (j *Job) committed(e flow.Epoch) {
 			system().Root.Send(j.dep.Tasks[p.task].PID(), recycle{p.blocks})
 		}
 	}
+	if j.cfg.Log == nil {
+		return
+	}
 	j.newest.Store(int64(e))
-	j.retries = 0
+	j.retries, j.failures = 0, 0
 	if now := j.cfg.Now(); now >= j.foldAtNS && !j.folding {
 		j.folding, j.foldAtNS = true, now+int64(j.cfg.FoldEvery)
 		j.goIO(func() { j.tell(folded{j.cfg.Log.Fold(context.Background())}) })

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -22,7 +23,7 @@ func (s supervisor) HandleFailure(_ *actor.ActorSystem, _ actor.Supervisor, chil
 		err = fmt.Errorf("%v", reason)
 	}
 	if t := s.j.tasks[child.Id]; t != nil {
-		err = &TaskError{Chain: t.Chain, Task: t.Index, Tasks: t.Count, KeyHash: t.Env.Hash, Err: err}
+		err = taskError(t, err)
 	}
 	s.j.endAttempt(err)
 }
@@ -33,13 +34,12 @@ func (j *Job) endAttempt(err error) {
 		return
 	}
 	j.failure = err
-	j.fails.Add(1)
 	j.arm()
-	j.stopRegion(nil)
+	j.stopRegion()
 }
 
 // stopRegion stops all tasks; terminated follows for each.
-func (j *Job) stopRegion(actor.Context) {
+func (j *Job) stopRegion() {
 	for id := range j.tasks {
 		system().Root.Stop(j.tasks[id].PID())
 	}
@@ -52,7 +52,7 @@ func (j *Job) terminated(m *actor.Terminated) {
 	}
 	delete(j.tasks, m.Who.Id)
 	if j.failure == nil && !j.over {
-		j.endAttempt(fmt.Errorf("operator %q, task %d/%d was stopped from outside", t.Chain, t.Index, t.Count))
+		j.endAttempt(fmt.Errorf("chain %s, task %d/%d was stopped from outside", strings.Join(t.Operators, ", "), t.Index, t.Count))
 	}
 	if j.running--; j.running == 0 {
 		j.awaitIO()
@@ -64,42 +64,53 @@ func (j *Job) terminated(m *actor.Terminated) {
 func (j *Job) awaitIO() {
 	dep := j.dep
 	j.goIO(func() {
-		for _, t := range dep.Tasks {
-			if !waitTimeout(t, j.cfg.StopTimeout) {
-				j.cfg.Logger.Error("an I/O goroutine of a stopped task does not end", "job", j.cfg.Name, "operator", t.Chain, "task", t.Index)
-			}
-		}
+		stuck := dep.awaitIO(j.cfg.StopTimeout)
 		j.writes.Wait()
-		j.tell(regionStopped{})
+		j.tell(regionStopped{stuck})
 	})
 }
 
-func waitTimeout(t *Task, d time.Duration) bool {
-	done := make(chan struct{})
-	go func() {
-		t.io.Wait()
-		close(done)
-	}()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
+// awaitIO waits for the I/O goroutines of all tasks, together at most so long, and says which do not end.
+func (d *Deployment) awaitIO(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for _, t := range d.Tasks {
+		done := make(chan struct{})
+		go func() {
+			t.io.Wait()
+			close(done)
+		}()
+		select {
+		case <-done:
+			continue
+		case <-ctx.Done():
+		}
+		select {
+		case <-done:
+		default:
+			return fmt.Errorf("an I/O goroutine of chain %s, task %d/%d does not end within %v: it may still write, so no other "+
+				"attempt can begin; end the process and start the job again", strings.Join(t.Operators, ", "), t.Index, t.Count, limit)
+		}
 	}
+	return nil
 }
 
-// afterRegion decides what follows when nothing of the attempt runs any more.
-func (j *Job) afterRegion() {
+// afterRegion decides what follows when nothing of the attempt runs any more, or when something of it does not end.
+func (j *Job) afterRegion(stuck error) {
+	failure := j.failure
 	j.live.Store(nil)
-	j.dep, j.coord = nil, nil
+	j.dep, j.coord, j.failure = nil, nil, nil
 	if j.cfg.BeforeRestart != nil {
 		j.cfg.BeforeRestart()
 	}
+	if stuck != nil {
+		j.cfg.Logger.Error("tasks have stopped, but not all of their I/O", "job", j.cfg.Name, "error", stuck)
+	}
 	switch {
-	case j.failure != nil:
-		j.attemptFailed(j.failure)
+	case failure != nil && stuck != nil:
+		j.finish(Failed, fmt.Errorf("run job %q: %w; and %w", j.cfg.Name, failure, stuck))
+	case failure != nil:
+		j.attemptFailed(failure)
 	case j.ended:
 		j.finish(Finished, nil)
 	default:
@@ -107,77 +118,96 @@ func (j *Job) afterRegion() {
 	}
 }
 
-// attemptFailed restarts after a back-off, or gives up.
+// attemptFailed restarts after a back-off, or gives up. A connection that broke or could not be made is tried again for as
+// long as it takes; any other failure counts.
 func (j *Job) attemptFailed(err error) {
-	j.dep, j.coord, j.failure = nil, nil, nil
 	j.retries++
+	if !unreachable(err) {
+		j.failures++
+	}
 	log := j.cfg.Logger.With("job", j.cfg.Name, "attempt_failures", j.retries)
 	switch {
 	case j.stopping:
 		log.Error("attempt failed while stopping; the next start resumes from the newest complete epoch", "epoch", j.newest.Load(), "error", err)
 		j.finish(Failed, fmt.Errorf("stop job %q: %w", j.cfg.Name, err))
-	case fenced(err), j.cfg.Log == nil, j.retries > j.cfg.RestartsMax:
+	case fenced(err), j.cfg.Log == nil, j.cfg.RestartsMax < 0, j.failures > j.cfg.RestartsMax:
 		log.Error("job failed", "error", err)
 		j.finish(Failed, fmt.Errorf("run job %q: %w", j.cfg.Name, err))
 	default:
 		wait := min(j.cfg.RestartMin<<min(j.retries-1, 16), j.cfg.RestartMax)
-		log.Warn("attempt failed; restoring from the newest complete epoch", "epoch", j.newest.Load(), "wait", wait, "error", err)
+		log.Warn("attempt failed; restoring from the newest complete epoch", "epoch", j.newest.Load(), "wait", wait,
+			"unreachable", unreachable(err), "error", err)
+		j.restarts.Add(1)
 		j.setStatus(Restarting)
 		j.timer = time.AfterFunc(wait, func() { j.tell(restart{}) })
 	}
 }
 
 func (j *Job) redeploy() {
-	if j.Status() != Restarting {
+	if j.Status() != Restarting || j.over {
 		return
 	}
+	if j.stopping {
+		j.finish(Stopped, nil)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	j.cancelDeploy = cancel
 	j.goIO(func() {
-		d, err := j.deploy(context.Background())
+		defer cancel()
+		d, err := j.deploy(ctx)
 		j.tell(deployed{d, err})
 	})
 }
 
 // onStop cuts a last epoch and ends; between two attempts there is nothing to cut.
-func (j *Job) onStop(c actor.Context) {
-	if j.stopping || j.over {
+func (j *Job) onStop() {
+	if j.stopping || j.over || j.ended {
 		return
 	}
 	j.stopping = true
 	switch {
-	case j.dep == nil && j.Status() == Restarting && j.timer != nil && j.timer.Stop():
+	case j.dep == nil && j.timer != nil && j.timer.Stop():
 		j.finish(Stopped, nil)
-	case j.dep == nil || j.failure != nil: // deploying or stopping a region: begin or attemptFailed sees the flag
-	case j.coord == nil:
-		j.setStatus(Stopping)
-		j.over = true
-		j.stopRegion(c)
+	case j.dep == nil: // deploying: begin sees the flag
+		if j.cancelDeploy != nil {
+			j.cancelDeploy()
+		}
+	case j.failure != nil: // the region is being stopped: attemptFailed sees the flag
 	default:
 		j.setStatus(Stopping)
 		j.carry(j.coord.Stop(j.cfg.Now()))
 	}
 }
 
-// lastEpochDone follows the last epoch: after the end of input the sinks finish first.
+// lastEpochDone follows the last epoch: every writer has all records, and has flushed. After the end of input the sinks
+// finish first.
 func (j *Job) lastEpochDone(ended bool) {
-	j.over, j.ended = true, ended
 	if !ended {
-		j.stopRegion(nil)
+		j.endRegion()
 		return
 	}
+	j.ended = true
 	j.finishing = len(j.dep.Tasks)
 	for _, t := range j.dep.Tasks {
 		system().Root.Send(t.PID(), finish{})
 	}
 }
 
-// endedWithoutEpochs counts ended tasks when no coordinator does.
-func (j *Job) endedWithoutEpochs() {
-	if j.dep == nil || j.failure != nil {
+// taskFinished counts the tasks whose sinks have finished.
+func (j *Job) taskFinished() {
+	if j.failure != nil || j.dep == nil {
 		return
 	}
-	if j.endedTasks++; j.endedTasks == len(j.dep.Tasks) {
-		j.lastEpochDone(true)
+	if j.finishing--; j.finishing == 0 {
+		j.endRegion()
 	}
+}
+
+// endRegion stops all tasks because the job is over.
+func (j *Job) endRegion() {
+	j.over = true
+	j.stopRegion()
 }
 
 // finish ends the job. The actor stops; Done is closed when the last I/O goroutine has ended.
@@ -202,7 +232,7 @@ func (j *Job) discover(d *Deployment) {
 			continue
 		}
 		known := g.known
-		g.Tasks[0].Go("find splits of "+g.ID, func(ctx context.Context) error {
+		g.Tasks[0].Go(g.ID, "find splits", func(ctx context.Context) error {
 			for sleep(ctx, g.DiscoverEvery) {
 				splits, err := g.Splits(ctx, known)
 				if ctx.Err() != nil {

@@ -35,7 +35,18 @@ type (
 		epoch  flow.Epoch
 		blocks []delta.Block
 	}
-	ended        struct{ task int }
+	ended struct{ task int }
+	// connection tells of a source's reader that lost its connection, or with a nil err, that it reads again.
+	connection struct {
+		operator, split string
+		err             error
+	}
+	// notClosed: a writer's Close gave an error, after everything was flushed or the attempt had failed.
+	notClosed struct {
+		operator string
+		task     int
+		err      error
+	}
 	taskFinished struct{ task int }
 )
 

@@ -3,6 +3,8 @@ package actors
 import (
 	"context"
 	"fmt"
+	"io"
+	"runtime/debug"
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/mailbox"
@@ -73,7 +75,7 @@ func (s *inlineSink[T]) Flush() {
 	}
 	s.t.Stats.RecordsOut.Add(int64(len(s.b.Records)))
 	if err := s.w.Write(s.t.ctx, s.b); err != nil {
-		panic(failure{fmt.Errorf("write sink %q: %w", s.id, err)})
+		panic(failure{operatorError{s.id, fmt.Errorf("write sink: %w", err)}})
 	}
 	s.b.Reset()
 }
@@ -81,7 +83,7 @@ func (s *inlineSink[T]) Flush() {
 func (s *inlineSink[T]) safe() {
 	s.Flush()
 	if err := s.w.Flush(s.t.ctx); err != nil {
-		panic(failure{fmt.Errorf("flush sink %q: %w", s.id, err)})
+		panic(failure{operatorError{s.id, fmt.Errorf("flush sink: %w", err)}})
 	}
 }
 
@@ -96,11 +98,11 @@ func (s *inlineSink[T]) Blocked() bool   { return false }
 func (s *inlineSink[T]) Retry() bool     { return true }
 func (s *inlineSink[T]) Room() bool      { return false }
 func (s *inlineSink[T]) start()          {}
-func (s *inlineSink[T]) close()          { _ = s.w.Close() }
+func (s *inlineSink[T]) close()          { closeWriter(s.t, s.id, s.w) }
 
 func (s *inlineSink[T]) finish() {
-	if err := finishWriter(s.t.ctx, s.id, s.w); err != nil {
-		panic(failure{err})
+	if err := finishWriter(s.t.ctx, s.w); err != nil {
+		panic(failure{operatorError{s.id, err}})
 	}
 	s.t.post(sinkFinished{})
 }
@@ -122,38 +124,44 @@ func (s *ioSink[T]) Add(v T, timeNS int64, hash uint64, kind flow.Kind) {
 
 func (s *ioSink[T]) start() {
 	s.running = true
-	s.t.Go("write "+s.id, s.run)
+	s.t.Go(s.id, "write sink", s.run)
 }
 
 func (s *ioSink[T]) finish() { s.finished <- struct{}{} }
 
 func (s *ioSink[T]) close() {
 	if !s.running {
-		_ = s.w.Close()
+		closeWriter(s.t, s.id, s.w)
 	}
 }
 
-func (s *ioSink[T]) run(ctx context.Context) (err error) {
-	defer func() {
-		if e := s.w.Close(); e != nil && err == nil && ctx.Err() == nil {
-			err = fmt.Errorf("close sink %q: %w", s.id, e)
-		}
-	}()
+// run writes what comes through the lane until the attempt ends. All that lies in the lane is written before Finish runs.
+func (s *ioSink[T]) run(ctx context.Context) error {
+	defer closeWriter(s.t, s.id, s.w)
 	for {
 		b, err := s.lane.Receive(ctx, s.finished)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case b == nil:
-			if err := finishWriter(ctx, s.id, s.w); err != nil {
-				return err
-			}
-			s.t.post(sinkFinished{})
-		default:
+		}
+		finish := b == nil
+		if finish {
+			b = s.lane.TryReceive()
+		}
+		for b != nil {
 			if err := s.write(ctx, b); err != nil {
 				return err
 			}
+			if b = nil; finish {
+				b = s.lane.TryReceive()
+			}
 		}
+		if !finish {
+			continue
+		}
+		if err := finishWriter(ctx, s.w); err != nil {
+			return err
+		}
+		s.t.post(sinkFinished{})
 	}
 }
 
@@ -162,7 +170,7 @@ func (s *ioSink[T]) write(ctx context.Context, b *flow.Batch[T]) error {
 	if len(b.Records) > 0 {
 		s.t.Stats.RecordsOut.Add(int64(len(b.Records)))
 		if err := s.w.Write(ctx, b); err != nil {
-			return fmt.Errorf("write sink %q: %w", s.id, err)
+			return fmt.Errorf("write sink: %w", err)
 		}
 	}
 	m := b.Mark
@@ -171,7 +179,7 @@ func (s *ioSink[T]) write(ctx context.Context, b *flow.Batch[T]) error {
 		return nil
 	}
 	if err := s.w.Flush(ctx); err != nil {
-		return fmt.Errorf("flush sink %q: %w", s.id, err)
+		return fmt.Errorf("flush sink: %w", err)
 	}
 	if m.Has&flow.HasBarrier != 0 {
 		s.t.post(sinkFlushed{m.Epoch})
@@ -179,15 +187,28 @@ func (s *ioSink[T]) write(ctx context.Context, b *flow.Batch[T]) error {
 	return nil
 }
 
-func finishWriter(ctx context.Context, id string, w any) error {
+func finishWriter(ctx context.Context, w any) error {
 	f, ok := w.(sinks.Finisher)
 	if !ok {
 		return nil
 	}
 	if err := f.Finish(ctx); err != nil {
-		return fmt.Errorf("finish sink %q: %w", id, err)
+		return fmt.Errorf("finish sink: %w", err)
 	}
 	return nil
+}
+
+// closeWriter closes a writer, whatever it does: everything that has to be safe was flushed before, so an error is for the
+// log only, and a panic must not keep a task from ending.
+func closeWriter(t *Task, id string, w io.Closer) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.report(notClosed{id, t.Index, failureOf(r, debug.Stack())})
+		}
+	}()
+	if err := w.Close(); err != nil {
+		t.report(notClosed{id, t.Index, err})
+	}
 }
 
 // finishSinks runs the sinks' Finish; the job hears when all have.

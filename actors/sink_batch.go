@@ -17,6 +17,6 @@ func (s *inlineSink[T]) WriteBatch(b *flow.Batch[T]) {
 	s.Flush()
 	s.t.Stats.RecordsOut.Add(int64(len(b.Records)))
 	if err := s.w.Write(s.t.ctx, b); err != nil {
-		panic(failure{fmt.Errorf("write sink %q: %w", s.id, err)})
+		panic(failure{operatorError{s.id, fmt.Errorf("write sink: %w", err)}})
 	}
 }

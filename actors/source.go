@@ -98,7 +98,7 @@ func (h *Head[T]) add(splits []assigned) {
 		h.live++
 		s.full, s.free = make(chan *filled[T], readAhead), make(chan *filled[T], readAhead)
 		from := append(flow.Position{}, s.position...)
-		h.t.Go(fmt.Sprintf("read %s, split %s", h.id, a.split.ID), func(ctx context.Context) error { return h.read(ctx, s, from) })
+		h.t.Go(h.id, fmt.Sprintf("read split %s", a.split.ID), func(ctx context.Context) error { return h.read(ctx, s, from) })
 	}
 	h.endIfDone()
 }
@@ -110,11 +110,13 @@ func (h *Head[T]) read(ctx context.Context, s *split[T], from flow.Position) err
 		f.Records = make([]flow.Record[T], 0, h.batch)
 		s.free <- f
 	}
+	c := &link{report: func(err error) { h.t.report(connection{h.id, s.split.ID, err}) }}
 	for wait := reopenMin; ; wait = min(wait*2, reopenMax) {
-		read, err := h.readOnce(ctx, s, &from)
+		read, err := h.readOnce(ctx, s, &from, c)
 		if !errors.Is(err, sources.ErrDisconnected) {
 			return err
 		}
+		c.broke(err)
 		if read {
 			wait = reopenMin
 		}
@@ -130,11 +132,38 @@ const (
 	reopenMax = 10 * time.Second
 )
 
+// link tells the job once when a reader's connection breaks, and once when it reads again.
+type link struct {
+	broken bool
+	report func(error)
+}
+
+func (l *link) broke(err error) {
+	if !l.broken {
+		l.broken = true
+		l.report(err)
+	}
+}
+
+func (l *link) works() {
+	if l.broken {
+		l.broken = false
+		l.report(nil)
+	}
+}
+
+// isEnd says whether a reader's error is the end of its split. A connection that broke mostly did so with an io.EOF of its
+// own, so only the bare one counts, as everywhere in Go.
+func isEnd(err error) bool { return err == io.EOF } //nolint:errorlint // wrapped, it is another error's cause
+
 // readOnce opens a reader and reads until it ends or fails; it keeps from at the position to go on from.
-func (h *Head[T]) readOnce(ctx context.Context, s *split[T], from *flow.Position) (read bool, err error) {
+func (h *Head[T]) readOnce(ctx context.Context, s *split[T], from *flow.Position, c *link) (read bool, err error) {
 	r, err := h.src.Open(ctx, s.split, *from)
+	if ctx.Err() != nil && err != nil {
+		return false, nil
+	}
 	if err != nil {
-		return false, fmt.Errorf("open source %q, split %s: %w", h.id, s.split.ID, err)
+		return false, fmt.Errorf("open source, split %s: %w", s.split.ID, err)
 	}
 	if p, ok := r.(sources.Poller[T]); ok {
 		h.t.post(do(func() { s.poller = p }))
@@ -148,14 +177,16 @@ func (h *Head[T]) readOnce(ctx context.Context, s *split[T], from *flow.Position
 			return read, nil
 		}
 		err := r.Read(ctx, &f.Batch)
-		if f.end = errors.Is(err, io.EOF); err != nil && !f.end {
+		if f.end = isEnd(err); err != nil && !f.end {
+			f.Reset() // what came with the error is read again
 			s.free <- f
 			if ctx.Err() != nil {
 				return read, nil
 			}
-			return read, fmt.Errorf("read source %q, split %s: %w", h.id, s.split.ID, err)
+			return read, fmt.Errorf("read source, split %s: %w", s.split.ID, err)
 		}
 		read = true
+		c.works()
 		*from = append((*from)[:0], f.Next...)
 		end := f.end
 		s.full <- f
@@ -228,9 +259,9 @@ func (h *Head[T]) poll(s *split[T], nowNS int64) bool {
 		b.Records = make([]flow.Record[T], 0, h.batch)
 	}
 	wake, err := s.poller.Poll(nowNS, b)
-	end := errors.Is(err, io.EOF)
+	end := isEnd(err)
 	if err != nil && !end {
-		panic(failure{fmt.Errorf("read source %q, split %s: %w", h.id, s.split.ID, err)})
+		panic(failure{operatorError{h.id, fmt.Errorf("read source, split %s: %w", s.split.ID, err)}})
 	}
 	s.wakeAtNS = wake
 	worked := len(b.Records) > 0 || len(b.Bad) > 0 || end
@@ -245,6 +276,7 @@ func (h *Head[T]) poll(s *split[T], nowNS int64) bool {
 func (h *Head[T]) process(s *split[T], b *sources.Batch[T], end bool) {
 	e := h.t.Env
 	e.Kind = flow.Insert
+	h.t.records = len(b.Records)
 	for i := range b.Records {
 		r := &b.Records[i]
 		e.TimeNS, e.Hash = r.TimeNS, r.Hash
@@ -270,8 +302,8 @@ func (h *Head[T]) reject(s *split[T], d flow.DeadLetter) {
 	d.Operator, d.Split = h.id, s.split.ID
 	h.t.Stats.DeadLetters.Add(1)
 	if h.bad == nil {
-		panic(failure{fmt.Errorf("source %q, split %s, position %s: %s; fix the record or give the job a dead-letter sink (Job.DeadLetters)",
-			h.id, d.Split, d.Position, d.Reason)})
+		panic(failure{operatorError{h.id, fmt.Errorf("split %s, position %s: %s; fix the record or give the job a dead-letter sink (Job.DeadLetters)",
+			d.Split, d.Position, d.Reason)}})
 	}
 	h.t.Env.TimeNS = d.Time.UnixNano()
 	h.bad(d)

@@ -14,14 +14,15 @@ const (
 	encodePerTurn  = 64   // frozen entries encoded beside a batch
 	encodePerPark  = 256  // frozen entries encoded before a park
 	encodeQuiet    = 4096 // frozen entries encoded after a park that no bell ended
-	cleanPerPark   = 256  // expired entries removed before a park
+	cleanPerTurn   = 256  // expired entries removed a turn, or twice the records that it took, if that is more
 	encodeParkNSec = int64(time.Millisecond)
 	publishEveryNS = int64(100 * time.Millisecond)
 )
 
-// Step does one turn at nowNS: what was refused, due timers, the end of input, one batch, a piece of the snapshot; when
-// there is none of it, it flushes. It never blocks, starts no goroutine, reads no clock and draws no random number. It
-// says whether it worked and, if not, when it wants to be called although nothing arrived.
+// Step does one turn at nowNS: what was refused, due timers, one batch or a piece of the end of input, a piece of the snapshot
+// and of the expired state; each of it is bounded, so that none keeps the others waiting. When there was no input it flushes. It
+// never blocks, starts no goroutine, reads no clock and draws no random number. It says whether to go on at once and, if
+// not, when it wants to be called although nothing arrived.
 func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
 	quiet := nowNS-t.Env.Clock.NowNS >= encodeParkNSec
 	t.Env.Clock.NowNS = max(nowNS, t.Env.Clock.NowNS)
@@ -32,18 +33,21 @@ func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
 		t.Stats.BlockedTurns.Add(1)
 		return t.encode(encodePerTurn), never
 	}
-	if t.fire() {
+	more := t.fire()
+	if t.blocked { // by what timers emitted
 		return true, 0
 	}
-	if t.wmPending {
+	if t.wmPending && !more {
 		t.forwardWatermark()
 	}
+	t.records = 0
 	worked, wakeAtNS = t.input()
-	if !worked && t.exhausted && !t.endSent {
+	if !worked && !more && t.exhausted && !t.endSent {
 		worked = t.end()
 	}
-	if worked {
+	if worked || more {
 		t.encode(encodePerTurn)
+		t.Env.Store.CleanDue(max(cleanPerTurn, 2*t.records))
 		return true, 0
 	}
 	return false, min(wakeAtNS, t.rest(quiet))
@@ -59,14 +63,18 @@ func (t *Task) retry() {
 	}
 }
 
-// fire runs due timers, a bounded number, in the order of the operators of the chain.
-func (t *Task) fire() (fired bool) {
+// fire runs due timers, a bounded number of each operator, in the order of the operators of the chain. It says whether more may
+// be due: those of a watermark go before it is forwarded, but a turn has something for all.
+func (t *Task) fire() (more bool) {
+	fired := false
 	for _, op := range t.Env.Timed() {
-		if op.Fire(timersPerTurn) > 0 {
-			fired = true
-		}
+		n := op.Fire(timersPerTurn)
+		fired, more = fired || n > 0, more || n == timersPerTurn
 	}
-	return fired
+	if fired {
+		t.retry()
+	}
+	return more
 }
 
 // input processes one batch: of the source, or of the next lane that has one.
@@ -90,6 +98,7 @@ func (t *Task) input() (worked bool, wakeAtNS int64) {
 // took processes the batch that in holds, then its mark.
 func (t *Task) took(in mailbox.Input) {
 	m, n := in.Deliver()
+	t.records = n
 	if n > 0 {
 		t.Stats.RecordsIn.Add(int64(n))
 	}
@@ -136,6 +145,7 @@ func (t *Task) end() (worked bool) {
 		return true
 	}
 	t.endSent = true
+	t.count()
 	for _, o := range t.outs {
 		o.End()
 	}
@@ -159,17 +169,39 @@ func (t *Task) rest(quiet bool) (wakeAtNS int64) {
 			return t.Env.Clock.NowNS + encodeParkNSec
 		}
 	}
-	t.Env.Store.Clean(cleanPerPark)
-	wakeAtNS = never
+	wakeAtNS = t.clean()
 	for _, op := range t.Env.Timed() {
 		wakeAtNS = min(wakeAtNS, op.NextNS())
 	}
 	return wakeAtNS
 }
 
-// publish copies the loop's own counts to where others may read them.
+// clean removes expired state of a task that has nothing else to do, and says when to look again: at once when there is
+// more, else when the next entry expires, at the pace of publish. A task without a time to live is not woken.
+func (t *Task) clean() (wakeAtNS int64) {
+	removed := t.Env.Store.CleanDue(cleanPerTurn)
+	if removed > 0 {
+		t.count()
+	}
+	if removed == cleanPerTurn {
+		return t.Env.Clock.NowNS + encodeParkNSec
+	}
+	next := t.Env.Store.NextExpiryNS()
+	if next == never {
+		return never
+	}
+	return max(next, t.Env.Clock.NowNS+publishEveryNS)
+}
+
+// publish is what is done now and then: count, and clean state on disk, which does not know what has expired.
 func (t *Task) publish() {
 	t.publishNS = t.Env.Clock.NowNS + publishEveryNS
+	t.Env.Store.Clean(cleanPerTurn)
+	t.count()
+}
+
+// count copies the loop's own counts to where others may read them.
+func (t *Task) count() {
 	t.Stats.Filtered.Store(t.Env.Filtered)
 	t.Stats.StateEntries.Store(int64(t.Env.Store.Entries()))
 	t.Stats.StateBytes.Store(t.Env.Store.Bytes())

@@ -19,12 +19,14 @@ import (
 // Task is one parallel copy of a chain of operators: one actor, one goroutine, single-threaded. Its fields have no lock
 // because only its loop touches them; Stats is what others see.
 type Task struct {
-	Chain   string // id of the chain's head operator
-	Index   int    // which parallel copy
-	Count   int    // of how many
-	Attempt flow.Attempt
-	Env     *operators.Env
-	Stats   Stats
+	Chain     string   // id of the chain's head operator
+	Operators []string // of the chain, in order
+	Keyed     bool     // one of them owns key groups
+	Index     int      // which parallel copy
+	Count     int      // of how many
+	Attempt   flow.Attempt
+	Env       *operators.Env
+	Stats     *Stats
 
 	number  int // among all tasks of the attempt
 	pid     atomic.Pointer[actor.PID]
@@ -40,6 +42,7 @@ type Task struct {
 	marks   *mailbox.Watermarks
 	deliver func(mailbox.Input) // through the actor's Receive, or directly when stepped by a simulation
 
+	durable   bool  // epochs are snapshots; else they only drain
 	cuts      []cut // epochs frozen and not yet acknowledged, oldest first
 	blocked   bool  // an outlet refused: no input is taken
 	wmPending bool  // the combined watermark moved and waits for the timers it made due
@@ -48,6 +51,7 @@ type Task struct {
 	endSent   bool
 	finishing int   // sinks whose Finish is awaited
 	publishNS int64 // when Stats are due
+	records   int   // taken from the input in this turn
 	started   bool
 	stopped   bool
 
@@ -64,7 +68,8 @@ type cut struct {
 	sinks   int // sinks that have not flushed up to it
 }
 
-// Stats is what a task has done, readable from any goroutine. It is updated once a turn.
+// Stats is what a task has done, readable from any goroutine, also when the task has ended. Records read and written and
+// blocked turns are counted as they happen; the others are up to 100 ms old while the task works, and exact at its end.
 type Stats struct {
 	RecordsIn, RecordsOut, Filtered, DeadLetters atomic.Int64
 	StateEntries, StateBytes                     atomic.Int64
@@ -74,6 +79,8 @@ type Stats struct {
 // TaskConfig is what a task is made from.
 type TaskConfig struct {
 	Chain        string
+	Operators    []string // of the chain; nil: Chain alone
+	Keyed        bool
 	Index, Count int
 	Attempt      flow.Attempt
 	Store        *state.Store
@@ -83,9 +90,13 @@ type TaskConfig struct {
 
 // NewTask makes a task without inputs and outlets; the deployment adds them before the task is spawned.
 func NewTask(c TaskConfig) *Task {
+	if c.Operators == nil {
+		c.Operators = []string{c.Chain}
+	}
 	t := &Task{
-		Chain: c.Chain, Index: c.Index, Count: c.Count, Attempt: c.Attempt, now: c.Now,
-		Env: &operators.Env{Clock: c.Clock, Store: c.Store, Task: c.Index, Tasks: c.Count},
+		Chain: c.Chain, Operators: c.Operators, Keyed: c.Keyed, Index: c.Index, Count: c.Count, Attempt: c.Attempt, now: c.Now,
+		Env:   &operators.Env{Clock: c.Clock, Store: c.Store, Task: c.Index, Tasks: c.Count},
+		Stats: new(Stats), report: func(any) {},
 	}
 	t.mb = newTaskMailbox(t)
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -105,8 +116,9 @@ func (t *Task) AddInput(in mailbox.Input) { t.inputs = append(t.inputs, in) }
 // AddOutlet gives the task an edge to write.
 func (t *Task) AddOutlet(o mailbox.Outlet) { t.outs = append(t.outs, o) }
 
-// seal fixes the inputs, before the task runs.
-func (t *Task) seal(mode barrier.Mode) {
+// seal fixes the inputs, before the task runs. durable says that epochs are recorded; else barriers only drain.
+func (t *Task) seal(mode barrier.Mode, durable bool) {
+	t.durable = durable
 	t.aligner = barrier.NewAligner(len(t.inputs), mode)
 	t.marks = mailbox.NewWatermarks(max(len(t.inputs), 1))
 	t.Env.Clock.WatermarkNS = flow.NoWatermarkNS
@@ -139,7 +151,11 @@ func (t *Task) start() {
 
 // stop ends the I/O goroutines, drops what waits in the lanes and closes the writers. The last thing the loop does.
 func (t *Task) stop() {
+	if t.stopped {
+		return
+	}
 	t.stopped = true
+	t.count()
 	t.cancel()
 	for _, in := range t.inputs {
 		in.Discard()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/millrace-io/millrace/flow"
@@ -18,7 +19,18 @@ type Setup[K comparable, U any] struct {
 	at     *state.At[K]
 	timers *state.Timers[K]
 	fire   []func(*Context[K, U], time.Time) error // by timer id
+	firing bool                                    // handlers of timers run
+	late   []lateTimer[K]                          // set meanwhile, and due already
 	faults []error
+}
+
+// lateTimer is a timer that was set when it was due already, by the handler of another or of itself. Among the timers it would
+// be before all others, so a handler that does so each time would keep theirs from running: it waits for the next chance.
+type lateTimer[K comparable] struct {
+	key  K
+	hash uint64
+	id   state.TimerID
+	atNS int64
 }
 
 // Value declares a value per key under name. ttl is how long it lives after the last Set, by processing time; state.Forever
@@ -59,7 +71,7 @@ func (s *Setup[K, U]) Timer(name string, f func(*Context[K, U], time.Time) error
 	id, err := s.timers.Register(name, state.ProcessingTime)
 	s.fault(err)
 	s.fire = append(s.fire, f)
-	return &Timer[K, U]{timers: s.timers, id: id}
+	return &Timer[K, U]{setup: s, id: id}
 }
 
 func (s *Setup[K, U]) fault(err error) {
@@ -70,23 +82,66 @@ func (s *Setup[K, U]) fault(err error) {
 
 // Timer is a named timer of a processor; Set, Delete and All are about the key in hand.
 type Timer[K comparable, U any] struct {
-	timers *state.Timers[K]
-	id     state.TimerID
+	setup *Setup[K, U]
+	id    state.TimerID
 }
 
-// Set asks for a call at the given time. Setting the same time twice is setting it once.
-func (t *Timer[K, U]) Set(at time.Time) { t.timers.Set(t.id, at.UnixNano()) }
+// Set asks for a call at the given time. Setting the same time twice is setting it once. A time that has passed is a call at the
+// next chance: by the handler of a timer, after the others that are due.
+func (t *Timer[K, U]) Set(at time.Time) {
+	s, ns := t.setup, at.UnixNano()
+	if s.firing && ns <= s.env.Clock.NowNS {
+		s.drop(t.id, ns)
+		s.late = append(s.late, lateTimer[K]{s.at.Key, s.at.Hash, t.id, ns})
+		return
+	}
+	s.timers.Set(t.id, ns)
+}
 
 // Delete takes the timer at the given time back, if there is one.
-func (t *Timer[K, U]) Delete(at time.Time) { t.timers.Delete(t.id, at.UnixNano()) }
+func (t *Timer[K, U]) Delete(at time.Time) {
+	t.setup.drop(t.id, at.UnixNano())
+	t.setup.timers.Delete(t.id, at.UnixNano())
+}
 
-// All lists the times set for the key in hand.
+// All lists the times set for the key in hand, earliest first.
 func (t *Timer[K, U]) All() []time.Time {
-	var all []time.Time
-	for ns := range t.timers.List(t.id) {
-		all = append(all, time.Unix(0, ns))
+	var all []int64
+	for ns := range t.setup.timers.List(t.id) {
+		all = append(all, ns)
 	}
-	return all
+	for _, l := range t.setup.late {
+		if l.id == t.id && l.key == t.setup.at.Key {
+			all = append(all, l.atNS)
+		}
+	}
+	slices.Sort(all)
+	var times []time.Time
+	for _, ns := range slices.Compact(all) {
+		times = append(times, time.Unix(0, ns))
+	}
+	return times
+}
+
+// drop forgets a late timer of the key in hand.
+func (s *Setup[K, U]) drop(id state.TimerID, atNS int64) {
+	for i, l := range s.late {
+		if l.id == id && l.atNS == atNS && l.key == s.at.Key {
+			s.late = slices.Delete(s.late, i, i+1)
+			return
+		}
+	}
+}
+
+// release makes timers of the late ones.
+func (s *Setup[K, U]) release() {
+	s.firing = false
+	for _, l := range s.late {
+		s.at.Key, s.at.Hash = l.key, l.hash
+		s.timers.Set(l.id, l.atNS)
+	}
+	clear(s.late)
+	s.late = s.late[:0]
 }
 
 // Handler processes one record with the state and timers of its key. An error fails the job's attempt, which restores.
@@ -173,18 +228,28 @@ type timed[K comparable, U any] struct {
 
 // Fire implements Timed.
 func (t *timed[K, U]) Fire(limit int) int {
-	for n := range limit {
-		k, h, id, at, ok := t.setup.timers.Due(state.ProcessingTime, t.env.Clock.NowNS)
-		if !ok {
-			return n
-		}
-		t.setup.at.Key, t.setup.at.Hash = k, h
-		t.env.Hash, t.env.TimeNS, t.env.Kind = h, at, flow.Insert
-		if err := t.setup.fire[id](t.context, time.Unix(0, at)); err != nil {
-			panic(UserError{Operator: t.setup.id, Key: fmt.Sprint(k), Err: err})
-		}
+	t.setup.firing = true
+	n := 0
+	for n < limit && t.fireNext() {
+		n++
 	}
-	return limit
+	t.setup.release()
+	return n
+}
+
+// fireNext runs the next timer that is due, if there is one.
+func (t *timed[K, U]) fireNext() bool {
+	k, h, id, at, ok := t.setup.timers.Due(state.ProcessingTime, t.env.Clock.NowNS)
+	if !ok {
+		return false
+	}
+	t.setup.at.Key, t.setup.at.Hash = k, h
+	t.setup.drop(id, at) // set again before it ran: it is set once
+	t.env.Hash, t.env.TimeNS, t.env.Kind = h, at, flow.Insert
+	if err := t.setup.fire[id](t.context, time.Unix(0, at)); err != nil {
+		panic(UserError{Operator: t.setup.id, Key: fmt.Sprint(k), Err: err})
+	}
+	return true
 }
 
 // NextNS implements Timed.

@@ -11,12 +11,11 @@ func MapValues[K comparable, V, U any](f func(K, V) U, next func(Pair[K, U])) fu
 }
 
 // FilterRows passes the rows for which keep is true. A row whose new value fails is deleted downstream, where an older
-// value of it may stand.
+// value of it may stand: nothing is dropped, so nothing is counted as filtered.
 func FilterRows[K comparable, V any](e *Env, keep func(K, V) bool, next func(Pair[K, V])) func(Pair[K, V]) {
 	return func(p Pair[K, V]) {
 		kind := e.Kind
 		if !withdraws(kind) && !keep(p.Key, p.Value) {
-			e.Filtered++
 			e.Kind = flow.Delete
 		}
 		next(p)

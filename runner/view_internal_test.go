@@ -211,9 +211,9 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestErrorIsOneLine(t *testing.T) {
-	panicked := &actors.TaskError{Chain: "count", Tasks: 2, Err: &actors.PanicError{Value: "boom", Stack: "goroutine 1\nmain.go:7\n"}}
+	panicked := &actors.TaskError{Operator: "count", Tasks: 2, Err: &actors.PanicError{Value: "boom", Stack: "goroutine 1\nmain.go:7\n"}}
 	err := errors.Join(fmt.Errorf("run: %w", panicked), errors.New("and more"))
-	if got, want := oneLine(err), `run: run operator "count", task 0/2, key hash 0000000000000000: panic in user function: boom (stack below); and more`; got != want {
+	if got, want := oneLine(err), `run: run operator "count", task 0/2: panic: boom (stack below); and more`; got != want {
 		t.Fatalf("got  %q\nwant %q", got, want)
 	}
 	var out bytes.Buffer

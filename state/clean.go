@@ -2,8 +2,60 @@ package state
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
+
+// expiring is a state whose values may have a time to live.
+type expiring interface {
+	// nextExpiryNS is when the oldest deadline is up, MaxInt64 when there is none, 0 when only a look at the entries tells.
+	nextExpiryNS() int64
+}
+
+// CleanDue is Clean for a turn that has more to do: it passes over the states in which nothing has expired, and over those
+// that do not know it, which Clean looks through.
+func (s *Store) CleanDue(n int) (removed int) {
+	for range s.states {
+		if removed >= n {
+			break
+		}
+		s.cleaning = (s.cleaning + 1) % len(s.states)
+		x, ok := s.states[s.cleaning].(expiring)
+		if !ok {
+			continue
+		}
+		if due := x.nextExpiryNS(); due != 0 && due <= s.o.Clock.NowNS {
+			removed += s.states[s.cleaning].cleanUp(n - removed)
+		}
+	}
+	return removed
+}
+
+// NextExpiryNS is the time, in nanoseconds since the Unix epoch, before which no value of any state expires: MaxInt64 when there
+// is none with a time to live, 0 when only Clean finds out.
+func (s *Store) NextExpiryNS() int64 {
+	next := int64(math.MaxInt64)
+	for _, t := range s.states {
+		if x, ok := t.(expiring); ok {
+			next = min(next, x.nextExpiryNS())
+		}
+	}
+	return next
+}
+
+func (c *core[R, V]) nextExpiryNS() int64 {
+	if c.expiry.queue.empty() {
+		return math.MaxInt64
+	}
+	return c.expiry.queue.peek().dueNS
+}
+
+func (t *paged[K, V]) nextExpiryNS() int64 {
+	if t.life.instant == nil || !t.mortal || t.total == 0 {
+		return math.MaxInt64
+	}
+	return 0
+}
 
 // clean removes at most n expired entries and looks at at most 4n deadlines; remove takes the entry out, with whatever
 // belongs to it. It returns how many were removed.
