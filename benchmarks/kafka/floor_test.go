@@ -50,22 +50,25 @@ func inputHash(t *testing.T, f *field) uint64 {
 	return h
 }
 
-func TestFloorCopiesEverything(t *testing.T) {
+func TestContestantsCopyEverything(t *testing.T) {
 	for _, records := range []int64{1, 2, 3, 5001} {
 		f, b := startField(t, records)
-		s, err := b.Base.Throughput(t.Context())
-		if err != nil {
-			t.Fatalf("%d records: %v", records, err)
-		}
-		if s.Records != records || s.CPUNS <= 0 {
-			t.Errorf("%d records: sample is %+v", records, s)
-		}
-		got, err := b.Base.Output(t.Context())
-		if err != nil {
-			t.Fatalf("%d records: %v", records, err)
-		}
-		if want := inputHash(t, f); got != want {
-			t.Errorf("%d records: output has hash %016x, input %016x", records, got, want)
+		want := inputHash(t, f)
+		for _, c := range []harness.Contestant{b.Base, b.Subject} {
+			s, err := c.Throughput(t.Context())
+			if err != nil {
+				t.Fatalf("%s, %d records: %v", c.Name, records, err)
+			}
+			if s.Records != records || s.CPUNS <= 0 {
+				t.Errorf("%s, %d records: sample is %+v", c.Name, records, s)
+			}
+			got, err := c.Output(t.Context())
+			if err != nil {
+				t.Fatalf("%s, %d records: %v", c.Name, records, err)
+			}
+			if got != want {
+				t.Errorf("%s, %d records: output has hash %016x, input %016x", c.Name, records, got, want)
+			}
 		}
 	}
 }
@@ -146,15 +149,25 @@ func TestLostAndRepeatedRecordsAreNoticed(t *testing.T) {
 
 func TestCopyStopsWithItsContext(t *testing.T) {
 	f, _ := startField(t, 10)
-	out, err := f.output(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	for name, run := range map[string]copier{"floor": copyFloor, "millrace": copyMillrace} {
+		out, err := f.output(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stop := errors.New("enough")
+		cancel(stop)
+		if err := run(ctx, job{f.brokers, f.input(), out, f.partitions, f.records}); !errors.Is(err, stop) {
+			t.Errorf("%s: error is %v, want %v", name, err, stop)
+		}
 	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	stop := errors.New("enough")
-	cancel(stop)
-	if err := copyFloor(ctx, job{f.brokers, f.input(), out, f.partitions, f.records}); !errors.Is(err, stop) {
-		t.Errorf("error is %v, want %v", err, stop)
+}
+
+func TestMillraceToNowhereFails(t *testing.T) {
+	f, _ := startField(t, 10)
+	err := copyMillrace(t.Context(), job{f.brokers, f.input(), "nowhere", f.partitions, f.records})
+	if err == nil || !strings.Contains(err.Error(), `"nowhere"`) {
+		t.Errorf("error is %v, want one that names the topic that is not there", err)
 	}
 }
 

@@ -56,7 +56,12 @@ func (f *field) prepare(ctx context.Context, window time.Duration) (b harness.Be
 	} else if err := preload(f.brokers, f.input(), f.partitions, 0, f.records); err != nil {
 		return b, err
 	}
-	return harness.Benchmark{Name: "kafka", Base: f.contestant("floor", copyFloor), Notes: f.notes}, nil
+	return harness.Benchmark{
+		Name:    "kafka",
+		Base:    f.contestant("floor", copyFloor),
+		Subject: f.contestant("millrace", copyMillrace),
+		Notes:   f.notes,
+	}, nil
 }
 
 // calibrate sets the number of records so that the floor needs about a window for them.
@@ -112,8 +117,12 @@ func (f *field) contestant(name string, run copier) harness.Contestant {
 }
 
 func (f *field) notes(harness.Report) []string {
-	return []string{fmt.Sprintf("%d records of %d B a window, %d partitions; acks=all, idempotent, no compression, linger %v; CPU is the client's alone",
-		f.records, recordBytes, f.partitions, linger)}
+	return []string{
+		fmt.Sprintf("%d records of %d B a window, %d partitions; acks=all, idempotent, no compression, linger %v; CPU is the client's alone",
+			f.records, recordBytes, f.partitions, linger),
+		"millrace: exactly-once state, an epoch every second, and its window has the job's start and end in it; floor: no offsets, no restart",
+		"no latency: the input is full before the window, so a record's age says where it lay and not how long it took",
+	}
 }
 
 // close removes the topics of this run.
