@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net"
 	"os"
@@ -50,15 +51,19 @@ func (c Cluster) cause(ctx context.Context, addr string, err error) error {
 // reached holds what was connected to: a way in that worked once is not what is wrong now, and need not be probed.
 var reached sync.Map // of way
 
-// way names how an address was reached, without the secret and the configuration: what is kept for ever must not hold them.
+// way names how an address was reached. What is kept for ever must not hold the secret or the configuration: a hash under a
+// seed of this process tells another password from the one that worked.
 type way struct {
 	addr            string
 	tls             bool
 	mechanism, user string
+	password        uint64
 }
 
+var waySeed = maphash.MakeSeed()
+
 func (c Cluster) way(addr string) way {
-	return way{addr, c.TLS != nil, c.SASL.Mechanism, c.SASL.User}
+	return way{addr, c.TLS != nil, c.SASL.Mechanism, c.SASL.User, maphash.String(waySeed, string(c.SASL.Password))}
 }
 
 func (c Cluster) reachedBefore(addr string) bool {

@@ -50,8 +50,8 @@ func testLongKeys(e *env) {
 	table, err := state.NewTable[string, string](s, "op", "table")
 	e.must(err)
 	model := map[string]string{}
-	for i := range 600 {
-		k := strings.Repeat(fmt.Sprint("long", e.rnd.IntN(200)), []int{0, 1, 5, 3000, 20000}[e.rnd.IntN(5)])
+	for i := range 150 {
+		k := strings.Repeat(fmt.Sprint("long", e.rnd.IntN(60)), []int{0, 1, 5, 3000, 20000}[e.rnd.IntN(5)])
 		if i%3 == 0 {
 			table.Delete(keys.Hash(k), k)
 			delete(model, k)
