@@ -98,7 +98,7 @@ func (o *Options) FromEach[T any](job *millrace.Job, ids []string, src func(i in
 	for i, id := range ids {
 		s := src(i)
 		if o.records > 0 {
-			s = endAfter(s, share(o.records, i, len(ids)))
+			s = sources.First(s, share(o.records, i, len(ids)))
 		}
 		if o.rate > 0 {
 			s = sources.Throttle(s, max(share(o.rate, i, len(ids)), 1))
@@ -150,7 +150,7 @@ func (o *Options) RowsEach(job *millrace.Job, ids []string, perSecond int64, par
 	for i, id := range ids {
 		src := sources.Rate(sources.RateConfig{RowsPerSecond: max(share(total, i, len(ids)), 1), Partitions: partitions})
 		if o.records > 0 {
-			src = endAfter(src, share(o.records, i, len(ids)))
+			src = sources.First(src, share(o.records, i, len(ids)))
 		}
 		streams[i] = o.from(job, id, src)
 	}

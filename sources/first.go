@@ -23,6 +23,10 @@ type first[T any] struct {
 	budget *budget
 }
 
+// DiscoverEveryNS implements Discoverer: no split is looked for while running, or the engine would wait for more of them when
+// all have ended.
+func (f *first[T]) DiscoverEveryNS() int64 { return 0 }
+
 func (f *first[T]) Check(ctx context.Context) error {
 	if f.budget.total < 0 {
 		return fmt.Errorf("first: count %d is negative", f.budget.total)

@@ -220,3 +220,16 @@ func throttled(t *testing.T, polled bool, perSecond int64) {
 		t.Errorf("polled %v: %d records in %d s at %d/s", polled, total, seconds, perSecond)
 	}
 }
+
+// discovering is a source that finds splits while it runs.
+type discovering struct{ sources.Source[int] }
+
+func (discovering) DiscoverEveryNS() int64 { return 1 }
+
+// The engine waits for splits that may still be found; a source that ends must find none.
+func TestFirstFindsNoSplitsWhileRunning(t *testing.T) {
+	var src any = sources.First[int](discovering{sources.Slice(1, 2, 3)}, 2)
+	if d, ok := src.(sources.Discoverer); ok && d.DiscoverEveryNS() != 0 {
+		t.Errorf("looks for splits every %d ns", d.DiscoverEveryNS())
+	}
+}
