@@ -11,6 +11,20 @@ import (
 // stepped is a task that the test turns by hand, with a table of its own and what it reports.
 func stepped(t *testing.T) (task *Task, table state.Table[int64, int64], reports *[]any) {
 	t.Helper()
+	task, table, reports = unsealed(t)
+	begin(task)
+	return task, table, reports
+}
+
+// begin fixes the inputs of a stepped task and starts it.
+func begin(task *Task) {
+	task.seal(barrier.ExactlyOnce, true)
+	task.start()
+}
+
+// unsealed is a stepped task that can be given inputs.
+func unsealed(t *testing.T) (task *Task, table state.Table[int64, int64], reports *[]any) {
+	t.Helper()
 	c := new(state.Clock)
 	task = NewTask(TaskConfig{
 		Chain: "stepped", Count: 1, Attempt: 1, Clock: c, Now: clock,
@@ -20,10 +34,8 @@ func stepped(t *testing.T) (task *Task, table state.Table[int64, int64], reports
 	if err != nil {
 		t.Fatal(err)
 	}
-	task.seal(barrier.ExactlyOnce, true)
 	reports = new([]any)
 	task.report = func(r any) { *reports = append(*reports, r) }
-	task.start()
 	return task, table, reports
 }
 
