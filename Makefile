@@ -3,7 +3,8 @@ export GOTOOLCHAIN = auto
 
 LINT_VERSION = v2.15.0
 # The linter must be built with the tree's own Go, or it cannot parse generic methods.
-GO_VERSION   = $(shell go env GOVERSION)
+# A shell of make does not see what make exports.
+GO_VERSION   = $(shell GOTOOLCHAIN=auto go env GOVERSION)
 LINT         = bin/golangci-lint-$(LINT_VERSION)-$(GO_VERSION)
 
 # Packages with tests against real servers, by their build tag.

@@ -3,7 +3,6 @@ package millrace_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"strings"
 	"time"
 
@@ -64,7 +63,7 @@ func ExampleKeyed_Process_timer() {
 
 	query, err := job.Start(context.Background(), millrace.Config{Parallelism: 1})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	users <- "ann"
 	fmt.Println(<-alerts)

@@ -3,7 +3,6 @@ package millrace_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"os"
 	"strings"
 
@@ -25,7 +24,7 @@ func toEnd(job *millrace.Job) {
 		err = query.Await(context.Background())
 	}
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 }
 

@@ -22,7 +22,7 @@ func (t *Task) Go(operator, doing string, f func(ctx context.Context) error) {
 				t.post(failed{operatorError{operator, fmt.Errorf("%s: %w", doing, failureOf(r, debug.Stack()))}})
 			}
 		}()
-		if err := f(t.ctx); err != nil && !(errors.Is(err, context.Canceled) && t.ctx.Err() != nil) {
+		if err := f(t.ctx); err != nil && (t.ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
 			t.post(failed{operatorError{operator, err}})
 		}
 	}()

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/millrace-io/millrace/flow"
 )
 
 // supervisor is the strategy for a job's tasks: never restart one in place. Protoactor would lose the message that failed
@@ -267,6 +265,6 @@ func (j *Job) addSplits(m found) {
 			}
 		}
 		g.counts[least]++
-		system().Root.Send(g.Tasks[least].PID(), addSplits{[]assigned{{split: s, position: flow.Position(s.Start)}}})
+		system().Root.Send(g.Tasks[least].PID(), addSplits{[]assigned{{split: s, position: s.Start}}})
 	}
 }

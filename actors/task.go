@@ -184,7 +184,7 @@ func (t *Task) control(msg any) {
 			t.report(taskFinished{t.number})
 		}
 	case failed:
-		panic(failure{m.err})
+		panic(failure(m))
 	case recycle:
 		t.Env.Store.Recycle(m.blocks)
 	case do:

@@ -30,9 +30,11 @@ type bytesObject struct{ *bytes.Reader }
 func (bytesObject) Close() error { return nil }
 
 func sampleRecord() *record {
-	return &record{kind: epochRecord, lineage: "l", job: "j", writer: "w", slot: 7, prev: digest{1}, attempt: 2, epoch: 5, keyGroups: 8,
+	return &record{
+		kind: epochRecord, lineage: "l", job: "j", writer: "w", slot: 7, prev: digest{1}, attempt: 2, epoch: 5, keyGroups: 8,
 		plan: Plan{Hash: "h", Operators: []string{"count"}, Schemas: []delta.Schema{{Operator: "count", State: "n", Key: "k", Value: "v"}}},
-		runs: []run{{name: "run-1", size: 99, hash: digest{2}, first: 1, last: 4}}, meta: []byte("meta")}
+		runs: []run{{name: "run-1", size: 99, hash: digest{2}, first: 1, last: 4}}, meta: []byte("meta"),
+	}
 }
 
 func TestRecordAndHeadRoundTrip(t *testing.T) {
@@ -106,8 +108,11 @@ func reframe(data []byte) []byte {
 func sampleParts() []byte {
 	h := runHeader{lineage: "l", first: 1, last: 1, schemas: []delta.Schema{{Operator: "count", State: "n"}}}.encode()
 	var out []byte
-	for _, part := range [][]byte{h[frameHeadBytes : len(h)-crcBytes],
-		delta.AppendPut([]byte{entriesTag, 0, 3, 1}, []byte("key"), []byte("value")), {footerTag, 1, 1}} {
+	for _, part := range [][]byte{
+		h[frameHeadBytes : len(h)-crcBytes],
+		delta.AppendPut([]byte{entriesTag, 0, 3, 1}, []byte("key"), []byte("value")),
+		{footerTag, 1, 1},
+	} {
 		out = binary.LittleEndian.AppendUint16(out, uint16(len(part)))
 		out = append(out, part...)
 	}

@@ -113,8 +113,10 @@ func decodeRecord(data []byte) (*record, error) {
 		return nil, err
 	}
 	f := &fields{rest: payload}
-	r := &record{kind: recordKind(f.uvarint()), lineage: f.string(), job: f.string(), writer: f.string(), slot: f.uvarint(),
-		prev: f.digest(), attempt: flow.Attempt(f.uvarint()), epoch: flow.Epoch(f.int63()), keyGroups: int(f.int63())}
+	r := &record{
+		kind: recordKind(f.uvarint()), lineage: f.string(), job: f.string(), writer: f.string(), slot: f.uvarint(),
+		prev: f.digest(), attempt: flow.Attempt(f.uvarint()), epoch: flow.Epoch(f.int63()), keyGroups: int(f.int63()),
+	}
 	switch r.kind {
 	case attemptRecord:
 	case epochRecord:

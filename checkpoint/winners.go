@@ -48,8 +48,10 @@ func (w *winners) add(count int, data []byte) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
-		w.entries = append(w.entries, entry{at: at, size: uint32(len(rest) - len(after)), keyLen: uint32(len(key)),
-			keyAt: keyOffset(rest, deleted), deleted: deleted})
+		w.entries = append(w.entries, entry{
+			at: at, size: uint32(len(rest) - len(after)), keyLen: uint32(len(key)),
+			keyAt: keyOffset(rest, deleted), deleted: deleted,
+		})
 		at += len(rest) - len(after)
 		rest = after
 	}

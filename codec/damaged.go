@@ -25,9 +25,9 @@ func (e *fieldError) Unwrap() error { return e.err }
 
 // inField puts a name before the path of a decoding error. Names of elements are in brackets.
 func inField(name string, err error) error {
-	in, ok := err.(*fieldError)
+	var in *fieldError
 	switch {
-	case !ok:
+	case !errors.As(err, &in):
 		return &fieldError{name, err}
 	case strings.HasPrefix(in.path, "["):
 		return &fieldError{name + in.path, in.err}

@@ -10,7 +10,7 @@ import (
 
 type (
 	loop      struct{ Next []*loop }
-	hidden    struct{ A, b int }
+	hidden    struct{ A, b int } //nolint:unused // Derive must refuse it by name
 	waiting   struct{ Done chan int }
 	deepError struct{ A []map[string]*waiting }
 	unnamed   struct{ Å int }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hamba/avro/v2"
+
 	"github.com/millrace-io/millrace/codec"
 )
 

@@ -142,6 +142,7 @@ func (f *part) number(p unsafe.Pointer) uint64 {
 
 func (f *part) text(p unsafe.Pointer) string { return *(*string)(unsafe.Add(p, f.offset)) }
 func (f *part) nanos(p unsafe.Pointer) int64 { return nanosOf(*(*time.Time)(unsafe.Add(p, f.offset))) }
+
 func (f *part) bytes(p unsafe.Pointer) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(p, f.offset)), f.size)
 }

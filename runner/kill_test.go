@@ -73,7 +73,7 @@ func TestKilledAtRandom(t *testing.T) {
 			select {
 			case <-after.C:
 				_ = c.Process.Kill() // it may have ended this moment
-				<-ended              // killed, or done just before
+				_ = <-ended          // killed, or done just before
 			case err := <-ended:
 				if err != nil {
 					t.Fatalf("seed %d, %s, run %d: %v\n%s", seed, backend, kill, err, text)

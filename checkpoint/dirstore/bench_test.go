@@ -37,7 +37,8 @@ func begin(b *testing.B, dir string) (*checkpoint.Log, *dirstore.Store) {
 		b.Fatal(err)
 	}
 	l, err := checkpoint.Open(b.Context(), checkpoint.Options{Store: s, Job: "bench", Plan: checkpoint.Plan{
-		Operators: []string{"count"}, Schemas: []delta.Schema{{Operator: "count", State: "n", Key: `"string"`, Value: `"long"`}}}})
+		Operators: []string{"count"}, Schemas: []delta.Schema{{Operator: "count", State: "n", Key: `"string"`, Value: `"long"`}},
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}

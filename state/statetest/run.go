@@ -1,7 +1,6 @@
 package statetest
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -152,5 +151,5 @@ func (h *history) restore(e *env, declare func(s *state.Store)) []*state.Store {
 
 func (e *env) fatalf(format string, args ...any) {
 	e.t.Helper()
-	e.t.Fatal(fmt.Sprintf(format, args...))
+	e.t.Fatalf(format, args...)
 }
