@@ -3,7 +3,6 @@ package sources
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -94,7 +93,7 @@ func firstAt(p flow.Position) (firstPosition, error) {
 
 // settle cuts what the wrapped reader gave to what the split may give, and sets b.Next. inner is the wrapped reader's error.
 func (r *firstReader[T]) settle(b *Batch[T], inner error) error {
-	if inner != nil && !errors.Is(inner, io.EOF) {
+	if inner != nil && inner != io.EOF { //nolint:errorlint // a broken connection may wrap io.EOF; the end of a split is io.EOF itself
 		return inner
 	}
 	if s := min(r.at.skip, int64(len(b.Records))); s > 0 {
