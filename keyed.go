@@ -35,14 +35,13 @@ func (k Keyed[K, T]) keyed(made, kind, id, out string) *step {
 	return k.s.job.add(made, id, p)
 }
 
-// hash is the hash of a record's key. A key type that has none was remembered as a fault.
-func (k Keyed[K, T]) hash() func(T) uint64 {
+// spread is how the stream's records get to the owners of their keys. A key type that has no hash was remembered as a fault.
+func (k Keyed[K, T]) spread() scatterer[T] {
 	c, err := codec.KeyOf[K]()
 	if err != nil {
-		return func(T) uint64 { return 0 }
+		return nil
 	}
-	hash, key := c.Hash, k.key
-	return func(v T) uint64 { return hash(key(v)) }
+	return byKey(k.key, c.Hash)
 }
 
 // table enters an aggregation: a keyed step that updates by key.
@@ -50,7 +49,7 @@ func table[K comparable, T, V any](k Keyed[K, T], made, id string, into func(*ta
 	st := k.keyed(made, strings.ToLower(made), id, typeName[Pair[K, V]]())
 	st.Updates, st.Rows = true, st.Key
 	out := newPort[Pair[K, V]](st)
-	read(k.s.out, st, plan.Hash, k.hash(), func(tb *taskBuild) func(T) {
+	read(k.s.out, st, plan.Hash, k.spread(), func(tb *taskBuild) func(T) {
 		f, err := into(tb, out.sink(tb))
 		return built(tb, id, f, err)
 	})
@@ -112,7 +111,7 @@ func (k Keyed[K, T]) Process[U any](id string, setup func(*Setup[K, U]) Handler[
 	st := k.keyed("Process", "process", id, typeName[U]())
 	st.sides = map[string]*sideOutput{}
 	out := newPort[U](st)
-	read(k.s.out, st, plan.Hash, k.hash(), func(tb *taskBuild) func(T) {
+	read(k.s.out, st, plan.Hash, k.spread(), func(tb *taskBuild) func(T) {
 		sides := map[string]any{}
 		for name, s := range st.sides {
 			sides[name] = s.compile(tb)

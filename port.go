@@ -9,6 +9,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/plan"
 	"github.com/millrace-io/millrace/mailbox"
+	"github.com/millrace-io/millrace/operators"
 )
 
 // port is where the records of a step come out. Its readers are compiled once per task: into a closure each when they
@@ -60,7 +61,7 @@ type reader[T any] struct {
 	port *port[T]
 	to   *step
 	ship plan.Ship
-	hash func(T) uint64           // of the key, when shipped by it
+	keys scatterer[T]             // how records are spread by key, when shipped by it
 	into func(*taskBuild) func(T) // the step's own closure in its task
 	// batches is the step's own way with whole batches, when it heads its chain; nil: into's closure is called with each record.
 	batches func(*taskBuild) func(*flow.Batch[T])
@@ -74,9 +75,12 @@ type connector interface {
 	attach(*taskBuild)
 }
 
+// scatterer makes the writer of records to the owners of their keys: o's consumers, of which owner names one per key group.
+type scatterer[T any] func(env *operators.Env, o *mailbox.Out[T], owner []uint16) func(T)
+
 // read enters a reading of p by step s.
-func read[T any](p *port[T], s *step, ship plan.Ship, hash func(T) uint64, into func(*taskBuild) func(T)) *reader[T] {
-	r := &reader[T]{port: p, to: s, ship: ship, hash: hash, into: into}
+func read[T any](p *port[T], s *step, ship plan.Ship, keys scatterer[T], into func(*taskBuild) func(T)) *reader[T] {
+	r := &reader[T]{port: p, to: s, ship: ship, keys: keys, into: into}
 	p.readers = append(p.readers, r)
 	s.readers = append(s.readers, r)
 	s.In = append(s.In, plan.Input{From: p.step.ID, Ship: ship})
@@ -129,12 +133,17 @@ func (r *reader[T]) onBatch(tb *taskBuild) func(*flow.Batch[T]) {
 	next, env := r.into(tb), tb.task.Env
 	return func(b *flow.Batch[T]) {
 		env.Kind = flow.Insert
+		if len(b.Kinds) == 0 {
+			for i := range b.Records {
+				rec := &b.Records[i]
+				env.TimeNS, env.Hash = rec.TimeNS, rec.Hash
+				next(rec.Value)
+			}
+			return
+		}
 		for i := range b.Records {
 			rec := &b.Records[i]
-			env.TimeNS, env.Hash = rec.TimeNS, rec.Hash
-			if len(b.Kinds) > 0 {
-				env.Kind = b.Kinds[i]
-			}
+			env.TimeNS, env.Hash, env.Kind = rec.TimeNS, rec.Hash, b.Kinds[i]
 			next(rec.Value)
 		}
 	}
@@ -148,7 +157,7 @@ func (r *reader[T]) writer(tb *taskBuild) func(T) {
 	tb.task.AddOutlet(o)
 	switch r.ship {
 	case plan.Hash:
-		return byHash(tb, o, r.hash)
+		return r.keys(env, o, owners(tb.d.keyGroups, o.Lanes()))
 	case plan.Round:
 		at := tb.task.Index
 		return func(v T) {
@@ -175,20 +184,26 @@ func (r *reader[T]) writer(tb *taskBuild) func(T) {
 	}
 }
 
-// byHash sends a record to the owner of its key group.
-func byHash[T any](tb *taskBuild, o *mailbox.Out[T], hash func(T) uint64) func(T) {
-	env, groups := tb.task.Env, tb.d.keyGroups
+// owners is the consumer of each key group.
+func owners(groups, consumers int) []uint16 {
 	owner := make([]uint16, groups)
 	for g := range owner {
-		owner[g] = uint16(flow.TaskOf(flow.KeyGroup(g), groups, o.Lanes()))
+		owner[g] = uint16(flow.TaskOf(flow.KeyGroup(g), groups, consumers))
 	}
-	mask := uint64(groups - 1)
-	return func(v T) {
-		h := hash(v)
-		if to := int(owner[h&mask]); env.Kind == flow.Insert {
-			o.Add(to, v, env.TimeNS, h)
-		} else {
-			o.AddKind(to, v, env.TimeNS, h, env.Kind)
+	return owner
+}
+
+// byKey sends a record to the owner of its key's group. It knows K, so that no call stands between the key and its hash.
+func byKey[T any, K comparable](key func(T) K, hash func(K) uint64) scatterer[T] {
+	return func(env *operators.Env, o *mailbox.Out[T], owner []uint16) func(T) {
+		mask := uint64(len(owner) - 1)
+		return func(v T) {
+			h := hash(key(v))
+			if to := int(owner[h&mask]); env.Kind == flow.Insert {
+				o.Add(to, v, env.TimeNS, h)
+			} else {
+				o.AddKind(to, v, env.TimeNS, h, env.Kind)
+			}
 		}
 	}
 }

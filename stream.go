@@ -88,7 +88,7 @@ func (s Stream[T]) RepartitionBy[K comparable](id string, n int, key func(T) K) 
 	st := k.keyed("RepartitionBy", "repartition", id, typeName[T]())
 	st.Tasks = n
 	out := newPort[T](st)
-	read(s.out, st, plan.Hash, k.hash(), out.sink)
+	read(s.out, st, plan.Hash, k.spread(), out.sink)
 	return Stream[T]{s.job, out}
 }
 

@@ -89,8 +89,8 @@ func (t Table[K, V]) Final[U any](id string, f func(K, V) U) Stream[U] {
 	}
 	st.Key = key.Schema()
 	of := t.out.step
-	hash := func(p Pair[K, V]) uint64 { return key.Hash(p.Key) }
-	read(t.out, st, plan.Hash, hash, func(tb *taskBuild) func(Pair[K, V]) {
+	rowKey := func(p Pair[K, V]) K { return p.Key }
+	read(t.out, st, plan.Hash, byKey(rowKey, key.Hash), func(tb *taskBuild) func(Pair[K, V]) {
 		next := operators.Rows(tb.task.Env, f, out.sink(tb))
 		if of.standing && tb.d.plan.Fused(of.ID, id) {
 			return operators.NewScan(tb.task.Env, of.ID, key.Hash, next)

@@ -30,6 +30,10 @@ func Rows[K comparable, V, U any](e *Env, f func(K, V) U, next func(U)) func(Pai
 			e.Filtered++
 			return
 		}
+		if e.Kind == flow.Insert {
+			next(f(p.Key, p.Value))
+			return
+		}
 		kind := e.Kind
 		e.Kind = flow.Insert
 		next(f(p.Key, p.Value))
