@@ -52,8 +52,8 @@ func TestDamaged(t *testing.T) {
 	decodeError[[2]int](t, long(3)+"\x02\x02\x02\x00", "array has 3 elements or more, want 2")
 	decodeError[map[string]int](t, long(2)+"\x02a\x02"+"\x02a\x02\x00", "map of 2 entries has 1 different keys")
 	decodeError[map[string]int](t, long(1<<40)+"\x02a\x02", "count is 1099511627776, but 3 bytes are left")
-	decodeError[order](t, "\x00\x00\x00"+long(2)+"\x02a", "field Lines: count is 2, but 2 bytes are left")
-	decodeError[[]order](t, long(1)+"\x00\x00\x00"+long(1)+"\x02a\xff"+strings.Repeat("\xff", 30), "field [0].Lines[0].N: number has more than 64 bits")
+	decodeError[order](t, "\x00\x00\x00\x00"+long(2)+"\x02a", "field Lines: count is 2, but 2 bytes are left")
+	decodeError[[]order](t, long(1)+"\x00\x00\x00\x00"+long(1)+"\x02a\xff"+strings.Repeat("\xff", 30), "field [0].Lines[0].N: number has more than 64 bits")
 	decodeError[map[string]line](t, long(1)+"\x02a\x02b\x80\x00", "field [value].N: number of 2 bytes is padded")
 }
 

@@ -8,13 +8,13 @@ import (
 // Encoding is how values of T are written on lanes and in snapshots: Avro's binary form. It is immutable and safe for use by
 // several goroutines.
 //
-// A struct is a record of its exported fields: the tag `millrace:"name"` renames one, `millrace:"-"` leaves one out. A pointer is
-// a union with null, a map an array of entries in the order of their keys, an array of bytes a fixed, another array an Avro array
+// A struct is a record of its exported fields: the tag `millrace:"name"` renames one, `millrace:"name,alias=old"` also reads
+// what was written under the name old (Resolve), `millrace:"-"` leaves one out. A pointer is a union with null, a map an array of entries in the order of their keys, an array of bytes a fixed, another array an Avro array
 // of exactly so many elements. Integers of 64 unsigned bits are written by their bit pattern, since Avro's long is signed.
 //
-// A nil and an empty slice or map are the same on the wire and decode as nil. A time is its instant in nanoseconds since 1970:
-// location and monotonic reading are dropped, the zero time stays the zero time, and instants outside the years 1678 to 2261
-// become the nearest one inside. Pointers are followed: two pointers to one value decode as two values.
+// A nil and an empty slice or map are the same on the wire and decode as nil. A time is its instant to
+// the nanosecond, in any year: location and monotonic reading are dropped, the zero time stays the zero time. Pointers are
+// followed: two pointers to one value decode as two values.
 type Encoding[T any] struct {
 	root     *node
 	schema   string

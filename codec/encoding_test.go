@@ -152,7 +152,7 @@ func TestGoldenBytes(t *testing.T) {
 		Grid: [2][3]int16{{1, 2, 3}, {-1, -2, -3}}, Sets: map[int16]struct{}{3: {}, -3: {}}, private: 1,
 	}
 	v.Pair.A = 1
-	want := "\x01" + "\x06ann" + "\x0a" + "\x04\x02x\x01\x00\x80\x01\x00" + "\x06\x00\x00\x02a\x02\x02b\x04\x00" +
+	want := "\x01" + "\x06ann" + "\x00\x0a" + "\x04\x02x\x01\x00\x80\x01\x00" + "\x06\x00\x00\x02a\x02\x02b\x04\x00" +
 		"\x04\x02\x02b\x00\x00\x02\x02y\x02\x04\x02a\x07\x08\x00\x00" + "\x00" + "\x02\xff" + "\x06hot" +
 		"\x04\x06\x02\x04\x06\x00\x06\x01\x03\x05\x00\x00" + "\x00\x00\x80\x3f\x00\x00\x00\x00" + "\x00" + "\x04\x05\x06\x00" + "\x00" + "\x00"
 	for range 20 { // Go ranges over maps in another order each time
@@ -170,8 +170,8 @@ func TestGoldenSchema(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	check(derive[uint64](t).Schema(), `"long"`)
-	check(derive[time.Time](t).Schema(), `{"type":"long","logicalType":"timestamp-nanos"}`)
+	check(derive[uint64](t).Schema(), `{"type":"long","logicalType":"uint64"}`)
+	check(derive[time.Time](t).Schema(), `{"name":"Time","type":"record","fields":[{"name":"seconds","type":"long"},{"name":"nanos","type":"int"}],"logicalType":"time"}`)
 	check(derive[struct {
 		A, B *line
 		C    [16]byte
@@ -181,22 +181,22 @@ func TestGoldenSchema(t *testing.T) {
 		`{"name":"B","type":["null","line"]},{"name":"C","type":{"name":"Bytes16","type":"fixed","size":16}},`+
 		`{"name":"D","type":{"type":"array","items":"line"}}]}`)
 	check(derive[pair[line, codec.KeyForm]](t).Schema(), `{"name":"pair_line_KeyForm","type":"record","fields":[{"name":"First",`+
-		`"type":{"name":"line","type":"record","fields":[{"name":"SKU","type":"string"},{"name":"N","type":"long"}]}},{"name":"Second","type":"int"}]}`)
-	check(derive[order](t).Schema(), `{"name":"order","type":"record","fields":[{"name":"ID","type":"long"},{"name":"user","type":"string"},`+
-		`{"name":"At","type":{"type":"long","logicalType":"timestamp-nanos"}},`+
+		`"type":{"name":"line","type":"record","fields":[{"name":"SKU","type":"string"},{"name":"N","type":"long"}]}},{"name":"Second","type":{"type":"int","logicalType":"uint8"}}]}`)
+	check(derive[order](t).Schema(), `{"name":"order","type":"record","fields":[{"name":"ID","type":{"type":"long","logicalType":"uint64"}},{"name":"user","type":"string"},`+
+		`{"name":"At","type":{"name":"Time","type":"record","fields":[{"name":"seconds","type":"long"},{"name":"nanos","type":"int"}],"logicalType":"time"}},`+
 		`{"name":"Lines","type":{"type":"array","items":{"name":"line","type":"record","fields":[{"name":"SKU","type":"string"},{"name":"N","type":"long"}]}}},`+
 		`{"name":"Tags","type":{"type":"map","values":"int"}},`+
 		`{"name":"Seats","type":{"type":"array","items":{"name":"order_Seats_Entry","type":"record","fields":[{"name":"key","type":`+
-		`{"name":"seat","type":"record","fields":[{"name":"Row","type":"int"},{"name":"Name","type":"string"},{"name":"Code","type":`+
-		`{"name":"Bytes2","type":"fixed","size":2}}]}},{"name":"value","type":["null","line"]}]}}},`+
+		`{"name":"seat","type":"record","fields":[{"name":"Row","type":{"type":"int","logicalType":"uint8"}},{"name":"Name","type":"string"},{"name":"Code","type":`+
+		`{"name":"Bytes2","type":"fixed","size":2}}]}},{"name":"value","type":["null","line"]}]},"logicalType":"map"}},`+
 		`{"name":"Next","type":["null","line"]},{"name":"Raw","type":"bytes"},{"name":"Level","type":"string"},`+
-		`{"name":"Grid","type":{"type":"array","items":{"type":"array","items":"int"}}},`+
+		`{"name":"Grid","type":{"type":"array","items":{"type":"array","items":{"type":"int","logicalType":"int16"},"length":3},"length":2}},`+
 		`{"name":"Pair","type":{"name":"order_Pair","type":"record","fields":[{"name":"A","type":"float"},{"name":"B","type":"float"}]}},`+
 		`{"name":"Took","type":"long"},{"name":"Sets","type":{"type":"array","items":{"name":"order_Sets_Entry","type":"record","fields":`+
-		`[{"name":"key","type":"int"},{"name":"value","type":{"name":"order_Sets_value","type":"record","fields":[]}}]}}},`+
+		`[{"name":"key","type":{"type":"int","logicalType":"int16"}},{"name":"value","type":{"name":"order_Sets_value","type":"record","fields":[]}}]},"logicalType":"map"}},`+
 		`{"name":"Nested","type":{"type":"array","items":{"type":"array","items":"string"}}},`+
 		`{"name":"Deep","type":{"type":"map","values":{"type":"array","items":{"name":"order_Deep_value_Entry","type":"record","fields":`+
-		`[{"name":"key","type":"int"},{"name":"value","type":{"type":"array","items":"boolean"}}]}}}}]}`)
+		`[{"name":"key","type":{"type":"int","logicalType":"uint8"}},{"name":"value","type":{"type":"array","items":"boolean"}}]},"logicalType":"map"}}}]}`)
 }
 
 type pair[A, B any] struct {
@@ -210,14 +210,37 @@ func TestTimes(t *testing.T) {
 	for _, c := range []struct{ in, want time.Time }{
 		{time.Time{}, time.Time{}},
 		{year(2026).In(time.FixedZone("west", -3600)), year(2026)},
-		{year(1500), time.Unix(0, math.MinInt64+1).UTC()},
-		{time.Unix(0, math.MinInt64), time.Unix(0, math.MinInt64+1).UTC()},
-		{year(9999), time.Unix(0, math.MaxInt64).UTC()},
+		{year(1500), year(1500)},
+		{year(-5000), year(-5000)},
+		{time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC)},
+		{time.Unix(0, math.MinInt64), time.Unix(0, math.MinInt64).UTC()},
+		{time.Unix(0, -1), time.Unix(0, -1).UTC()},
+		{time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)},
+		{time.Unix(math.MaxInt64, 999_999_999), time.Unix(math.MaxInt64, 999_999_999).UTC()},
 	} {
 		got := year(1999)
 		if _, err := e.Decode(e.Append(nil, &c.in), &got); err != nil || got != c.want {
 			t.Errorf("%v: got %v, error %v, want %v", c.in, got, err, c.want)
 		}
+	}
+	var zero time.Time
+	got := year(1999)
+	if _, err := e.Decode(e.Append(nil, &zero), &got); err != nil || !got.IsZero() || got != zero {
+		t.Errorf("zero time: got %v, error %v", got, err)
+	}
+	for _, nanos := range []string{"\x01", "\x80\xa8\xd6\xb9\x07"} { // -1 and 1,000,000,000
+		if _, err := e.Decode([]byte("\x00"+nanos), &got); !isDamaged(err) {
+			t.Errorf("nanoseconds %q: error %v, want ErrDamaged", nanos, err)
+		}
+	}
+}
+
+// Instants that a count of nanoseconds cannot tell apart are different keys.
+func TestTimeKeysFarAway(t *testing.T) {
+	k := keyOf[time.Time](t)
+	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	if k.Compare(far, far.Add(1)) >= 0 || k.Compare(time.Time{}, far) >= 0 || bytes.Equal(k.Append(nil, far), k.Append(nil, far.Add(1))) {
+		t.Error("two instants of the year 9999 are one key")
 	}
 }
 

@@ -34,7 +34,7 @@ type Key[K comparable] struct {
 }
 
 // KeyOf chooses, once, when a plan is built, how keys of K are handled. K is a string, an integer, a bool, an array of bytes,
-// a time.Time (which counts as its instant in nanoseconds) or a struct of these; an error names the field that is not.
+// a time.Time (which counts as its instant) or a struct of these; an error names the field that is not.
 func KeyOf[K comparable]() (*Key[K], error) {
 	t := reflect.TypeFor[K]()
 	shape := keyShape{root: rootPath(t)}

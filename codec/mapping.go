@@ -37,7 +37,7 @@ func (d *deriver) mapping(t reflect.Type, path string) (*node, error) {
 	s := &schema{kind: "map"}
 	if t.Key().Kind() != reflect.String {
 		entry := &schema{kind: "record", name: d.unique(path + ".Entry")}
-		s = &schema{kind: "array", items: entry}
+		s = &schema{kind: "array", logical: logicalMap, items: entry}
 	}
 	if m.key, err = d.derive(t.Key(), path+"[key]"); err != nil {
 		return nil, err

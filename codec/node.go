@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"unsafe"
 )
@@ -33,8 +34,14 @@ func newDeriver(t reflect.Type) *deriver {
 		root:  rootPath(t),
 		open:  map[reflect.Type]bool{},
 		done:  map[reflect.Type]*node{},
-		named: map[string]bool{},
+		named: maps.Clone(avroTypes),
 	}
+}
+
+// avroTypes are the names that mean types of Avro's own.
+var avroTypes = map[string]bool{
+	"null": true, "boolean": true, "int": true, "long": true, "float": true, "double": true, "bytes": true, "string": true,
+	"record": true, "enum": true, "array": true, "map": true, "fixed": true, "union": true, "error": true,
 }
 
 // derive compiles t, found at path.
@@ -69,7 +76,7 @@ func (n *node) again() *node {
 
 func (d *deriver) compile(t reflect.Type, path string) (*node, error) {
 	if t == timeType {
-		return timeNode(), nil
+		return d.time(), nil
 	}
 	switch t.Kind() {
 	case reflect.Struct:

@@ -140,8 +140,8 @@ func (f *part) number(p unsafe.Pointer) uint64 {
 	return *(*uint64)(p)
 }
 
-func (f *part) text(p unsafe.Pointer) string { return *(*string)(unsafe.Add(p, f.offset)) }
-func (f *part) nanos(p unsafe.Pointer) int64 { return nanosOf(*(*time.Time)(unsafe.Add(p, f.offset))) }
+func (f *part) text(p unsafe.Pointer) string    { return *(*string)(unsafe.Add(p, f.offset)) }
+func (f *part) time(p unsafe.Pointer) time.Time { return *(*time.Time)(unsafe.Add(p, f.offset)) }
 
 func (f *part) bytes(p unsafe.Pointer) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(p, f.offset)), f.size)
@@ -166,7 +166,7 @@ func (f *part) compare(a, b unsafe.Pointer) int {
 	case partUnsigned:
 		return cmp.Compare(f.number(a), f.number(b))
 	case partTime:
-		return cmp.Compare(f.nanos(a), f.nanos(b))
+		return compareTimes(f.time(a), f.time(b))
 	}
 	return bytes.Compare(f.bytes(a), f.bytes(b))
 }
@@ -185,7 +185,7 @@ func (f *part) word(p unsafe.Pointer) uint64 {
 	case partString:
 		return xxhash.Sum64String(f.text(p))
 	case partTime:
-		return uint64(f.nanos(p))
+		return timeWord(f.time(p))
 	case partArray:
 		return xxhash.Sum64(f.bytes(p))
 	}

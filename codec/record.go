@@ -37,35 +37,11 @@ func (d *deriver) record(t reflect.Type, path string) (*node, error) {
 		n.fields = append(n.fields, flatten(field{name, f.Offset, fn})...)
 		s.fields = append(s.fields, member{name, fn.schema})
 	}
+	if err := checkAliases(t, path, seen); err != nil {
+		return nil, err
+	}
 	n.append, n.decode = appendFields(n.fields), decodeFields(n.fields)
 	return n, nil
-}
-
-// fieldName is the name of f on the wire: its own, or that of its tag. It is empty if f is left out, by tag or because a blank
-// field holds nothing.
-func fieldName(f reflect.StructField) string {
-	switch tag := f.Tag.Get("millrace"); {
-	case tag == "-" || f.Name == "_":
-		return ""
-	case tag != "":
-		return tag
-	}
-	return f.Name
-}
-
-// checkField refuses fields that cannot be read, and names that Avro does not allow or that are used twice.
-func checkField(f reflect.StructField, name, path string, seen map[string]string) error {
-	if !f.IsExported() {
-		return fmt.Errorf("field %s is not exported; export it, tag it `millrace:\"-\"` to leave it out, or register a codec for the struct", path)
-	}
-	if avroName(name) != name {
-		return fmt.Errorf("field %s: name %q has more than letters, digits and _; rename it with the tag `millrace:\"name\"`", path, name)
-	}
-	if first, twice := seen[name]; twice {
-		return fmt.Errorf("field %s: name %q is already that of field %s; rename one with the tag `millrace:\"name\"`", path, name, first)
-	}
-	seen[name] = f.Name
-	return nil
 }
 
 // flatten replaces a field that is a record by that record's fields, which are the same bytes.

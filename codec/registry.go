@@ -20,7 +20,7 @@ func Register[T any](c Codec[T]) {
 	}
 	n := &node{
 		min:    1,
-		schema: primitive("bytes"),
+		schema: &schema{kind: "bytes", logical: logicalRegistered},
 		append: func(dst []byte, p unsafe.Pointer) []byte {
 			return appendRegistered(dst, c, *(*T)(p))
 		},

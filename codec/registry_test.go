@@ -88,9 +88,10 @@ func TestRegistered(t *testing.T) {
 			t.Fatalf("n %d: rest %d, error %v, got %+v", n, len(rest), err, got)
 		}
 	}
-	want := `{"name":"drawing","type":"record","fields":[{"name":"Main","type":"bytes"},{"name":"All","type":{"type":"array","items":"bytes"}},` +
-		`{"name":"ByKey","type":{"type":"map","values":"bytes"}},{"name":"Tiny","type":{"type":"array","items":"bytes"}},` +
-		`{"name":"Three","type":{"type":"array","items":"bytes"}},{"name":"Big","type":["null","bytes"]}]}`
+	want := strings.ReplaceAll(`{"name":"drawing","type":"record","fields":[{"name":"Main","type":$},{"name":"All","type":{"type":"array","items":$}},`+
+		`{"name":"ByKey","type":{"type":"map","values":$}},{"name":"Tiny","type":{"type":"array","items":$}},`+
+		`{"name":"Three","type":{"type":"array","items":$,"length":3}},{"name":"Big","type":["null",$]}]}`,
+		"$", `{"type":"bytes","logicalType":"registered"}`)
 	if e.Schema() != want {
 		t.Errorf("got  %s\nwant %s", e.Schema(), want)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"reflect"
-	"time"
 	"unsafe"
 )
 
@@ -14,25 +13,25 @@ func scalar(k reflect.Kind) *node {
 	case reflect.Bool:
 		return boolNode()
 	case reflect.Int8:
-		return intNode[int8]("int")
+		return intNode[int8](k)
 	case reflect.Int16:
-		return intNode[int16]("int")
+		return intNode[int16](k)
 	case reflect.Int32:
-		return intNode[int32]("int")
+		return intNode[int32](k)
 	case reflect.Int64:
-		return intNode[int64]("long")
+		return intNode[int64](k)
 	case reflect.Int:
-		return intNode[int]("long")
+		return intNode[int](k)
 	case reflect.Uint8:
-		return intNode[uint8]("int")
+		return intNode[uint8](k)
 	case reflect.Uint16:
-		return intNode[uint16]("int")
+		return intNode[uint16](k)
 	case reflect.Uint32:
-		return intNode[uint32]("long")
+		return intNode[uint32](k)
 	case reflect.Uint64:
-		return intNode[uint64]("long")
+		return intNode[uint64](k)
 	case reflect.Uint:
-		return intNode[uint]("long")
+		return intNode[uint](k)
 	case reflect.Float32:
 		return float32Node()
 	case reflect.Float64:
@@ -48,10 +47,10 @@ type integer interface {
 }
 
 // intNode writes integers; those of 64 unsigned bits by their bit pattern, since Avro's long is signed.
-func intNode[I integer](avro string) *node {
+func intNode[I integer](k reflect.Kind) *node {
 	return &node{
 		min:    1,
-		schema: primitive(avro),
+		schema: integerOf(k).schema(),
 		append: func(dst []byte, p unsafe.Pointer) []byte { return appendLong(dst, int64(*(*I)(p))) },
 		decode: func(src []byte, p unsafe.Pointer) ([]byte, error) {
 			v, rest, err := readLong(src)
@@ -161,50 +160,4 @@ func bytesNode() *node {
 			return rest, nil
 		},
 	}
-}
-
-var timeType = reflect.TypeFor[time.Time]()
-
-func timeNode() *node {
-	return &node{
-		min:    1,
-		schema: &schema{kind: "long", logical: "timestamp-nanos"},
-		append: func(dst []byte, p unsafe.Pointer) []byte { return appendLong(dst, nanosOf(*(*time.Time)(p))) },
-		decode: func(src []byte, p unsafe.Pointer) ([]byte, error) {
-			v, rest, err := readLong(src)
-			if err != nil {
-				return nil, err
-			}
-			*(*time.Time)(p) = timeOf(v)
-			return rest, nil
-		},
-	}
-}
-
-// zeroTime stands for the zero time, which is too long ago for a count of nanoseconds.
-const zeroTime = math.MinInt64
-
-var (
-	firstTime = time.Unix(0, zeroTime+1)
-	lastTime  = time.Unix(0, math.MaxInt64)
-)
-
-// nanosOf is the instant of t in nanoseconds since 1970, or the nearest one that has such a number.
-func nanosOf(t time.Time) int64 {
-	switch {
-	case t.IsZero():
-		return zeroTime
-	case t.Before(firstTime):
-		return zeroTime + 1
-	case t.After(lastTime):
-		return math.MaxInt64
-	}
-	return t.UnixNano()
-}
-
-func timeOf(nanos int64) time.Time {
-	if nanos == zeroTime {
-		return time.Time{}
-	}
-	return time.Unix(0, nanos).UTC()
 }

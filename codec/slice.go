@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"unsafe"
 )
 
@@ -127,7 +128,7 @@ func (d *deriver) array(t reflect.Type, path string) (*node, error) {
 	n, size := t.Len(), t.Elem().Size()
 	return &node{
 		min:    1 + n*elem.min,
-		schema: &schema{kind: "array", items: elem.schema},
+		schema: &schema{kind: "array", items: elem.schema, length: strconv.Itoa(n)},
 		append: func(dst []byte, p unsafe.Pointer) []byte { return appendBlock(dst, p, n, size, elem) },
 		decode: func(src []byte, p unsafe.Pointer) ([]byte, error) { return decodeArray(src, p, n, size, elem) },
 	}, nil

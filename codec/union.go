@@ -47,11 +47,17 @@ func decodeUnion(src []byte, p unsafe.Pointer, t reflect.Type, elem *node) ([]by
 		return rest, nil
 	case branch != 1:
 		return nil, damaged("branch is %d, want 0 (null) or 1 (value)", branch)
-	case len(rest) < elem.min:
+	}
+	return decodePointer(rest, p, t, elem)
+}
+
+// decodePointer reads what p is to point to.
+func decodePointer(src []byte, p unsafe.Pointer, t reflect.Type, elem *node) ([]byte, error) {
+	if len(src) < elem.min {
 		// Before the allocation, which may be much larger than what is left.
-		return nil, damaged("value has %d bytes, want at least %d", len(rest), elem.min)
+		return nil, damaged("value has %d bytes, want at least %d", len(src), elem.min)
 	}
 	to := reflect.New(t).UnsafePointer()
 	*(*unsafe.Pointer)(p) = to
-	return elem.decode(rest, to)
+	return elem.decode(src, to)
 }

@@ -123,5 +123,5 @@ func randomTime(r *rand.Rand) time.Time {
 	if r.IntN(8) == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, int64(r.Uint64())|1).UTC()
+	return time.Unix(int64(r.Uint64())>>r.IntN(64), r.Int64N(1e9)).UTC()
 }

@@ -12,6 +12,9 @@ const (
 	UpdateAfter
 	// Delete withdraws a row; the value is the last one sent.
 	Delete
+	// Final is a row's last value, sent once besides its changes: readers of final rows take it and no other, readers of changes
+	// drop it. It comes only where both read the same operator; where all want final rows those are inserts.
+	Final
 )
 
 // String gives the kind's name as it stands in the docs.
@@ -25,6 +28,8 @@ func (k Kind) String() string {
 		return "update-after"
 	case Delete:
 		return "delete"
+	case Final:
+		return "final"
 	}
 	return "unknown"
 }

@@ -43,18 +43,17 @@ func AppendDelete(dst, key []byte) []byte {
 	return append(dst, key...)
 }
 
-// AppendPutFunc appends an entry whose key and value are written by functions that append to the slice they are given.
-// It saves the copies of AppendPut: lengths below 128 are patched in place, longer ones move the bytes once.
-func AppendPutFunc(dst []byte, key, value func([]byte) []byte) []byte {
-	dst = appendSized(dst, 1, key)
-	return appendSized(dst, 0, value)
-}
+// A put may also be made in place, which saves the copies of AppendPut: Begin, append the key, EndKey, append the value, EndValue.
+// Each takes and gives the slice; at is where the key or the value began.
 
-func appendSized(dst []byte, bias uint64, f func([]byte) []byte) []byte {
-	at := len(dst)
-	dst = f(append(dst, 0))
-	return patchSize(dst, at, bias)
-}
+// Begin makes room for the length of what is appended next.
+func Begin(dst []byte) (extended []byte, at int) { return append(dst, 0), len(dst) }
+
+// EndKey writes the length of the key that was begun at, and begins the value.
+func EndKey(dst []byte, at int) (extended []byte, valueAt int) { return Begin(patchSize(dst, at, 1)) }
+
+// EndValue writes the length of the value that was begun at.
+func EndValue(dst []byte, at int) []byte { return patchSize(dst, at, 0) }
 
 // patchSize writes the length (+bias) of what follows dst[at+1:] at position at, moving the bytes when it needs more than one.
 func patchSize(dst []byte, at int, bias uint64) []byte {
