@@ -216,8 +216,12 @@ func (l *Log) checkNewest(ctx context.Context) error {
 	if r == nil {
 		return nil
 	}
-	if err := r.plan.match(r.job, l.o.Plan); err != nil {
+	rewrites, err := r.plan.match(r.job, l.o.Plan, l.o.Evolve)
+	if err != nil {
 		return fmt.Errorf("epoch %d: %w", r.epoch, err)
+	}
+	if len(rewrites) > 0 {
+		l.evolution = &evolution{slot: r.slot, schemas: r.plan.Schemas, rewrites: rewrites}
 	}
 	for _, f := range r.runs {
 		o, err := l.o.Store.Open(ctx, f.name)

@@ -32,6 +32,7 @@ func (l *Log) Complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, 
 func (l *Log) complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, meta []byte) error {
 	l.mu.Lock()
 	err, attempt, newest := l.usable(), l.begun, l.chain.epoch()
+	unread := l.pending(l.chain.newest) && !l.evolution.done
 	l.mu.Unlock()
 	switch {
 	case err != nil:
@@ -40,6 +41,8 @@ func (l *Log) complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, 
 		return fmt.Errorf("no attempt has begun")
 	case e <= newest:
 		return fmt.Errorf("epoch %d is complete already; epochs only grow", newest)
+	case unread:
+		return fmt.Errorf("epoch %d has other schemas and was not restored; restore it first", newest)
 	}
 	var segment []run
 	if hasEntries(blocks) {

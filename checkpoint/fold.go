@@ -42,8 +42,9 @@ func (l *Log) Fold(ctx context.Context) error {
 
 // due says from which run on the newest runs are to be merged.
 //
-// All of them when the folded runs behind the base hold as many bytes as it, or when there are many and all hold as many: so
-// restore reads at most about twice the base and the segments of the last epochs. Otherwise the newest runs of similar
+// All of them when the folded runs behind the base hold as many bytes as it, or when there are fanOut and all hold as many, or a
+// third of that and all hold twice as many: so restore reads at most about three times the base, or that and the segments of the
+// last few epochs. Otherwise the newest runs of similar
 // size once there are fanOut of them, so an entry is rewritten once for each factor of fanOut in size.
 func due(runs []run, fanOut int) (from int, ok bool) {
 	if len(runs) < 2 {
@@ -56,7 +57,8 @@ func due(runs []run, fanOut int) (from int, ok bool) {
 			folded += r.size
 		}
 	}
-	if folded >= runs[0].size || len(runs) >= fanOut && sizeOf(newer) >= runs[0].size {
+	base, size := runs[0].size, sizeOf(newer)
+	if folded >= base || len(runs) >= fanOut && size >= base || 3*len(runs) >= fanOut && size >= 2*base {
 		return 0, true
 	}
 	for level := 0; from > 0 || level == 0; level++ {
@@ -87,7 +89,7 @@ func sizeLevel(r run, fanOut int) (level int) {
 
 // fold merges neighbouring runs into one and puts it in their place.
 func (l *Log) fold(ctx context.Context, inputs []run, oldest bool) error {
-	merged, err := l.merge(ctx, inputs, oldest)
+	merged, err := l.merge(ctx, inputs, oldest, nil)
 	if err != nil {
 		return err
 	}

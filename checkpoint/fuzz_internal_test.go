@@ -171,7 +171,7 @@ func foldHostile(t *testing.T, l *Log, r run) {
 	}
 	in := &input{runReader: a}
 	table := unite([]*input{in})
-	w := &runWriter{buf: bufio.NewWriter(io.Discard)}
+	w := rewritingWriter{&runWriter{buf: bufio.NewWriter(io.Discard)}, table, make([]Rewrite, len(table))}
 	if err := mergeBlocks(t.Context(), []*input{in}, newWinners(true), w); err != nil && !errors.Is(err, ErrDamaged) {
 		t.Fatalf("%d schemas: %v", len(table), err)
 	}

@@ -18,13 +18,18 @@ import (
 type Options struct {
 	Store     Store  // required; stays the caller's to close
 	Job       string // the job's name; must match the lineage's
-	Plan      Plan   // must match the plan of the newest complete epoch
+	Plan      Plan   // must match the plan of the newest complete epoch, but for what Evolve can rewrite
 	KeyGroups int    // of a new lineage; 0 means flow.DefaultKeyGroups. An existing lineage keeps its own: Log.KeyGroups
-	FoldRuns  int    // runs of similar size that are folded into one; 0 means 8, at least 2
+	FoldRuns  int    // runs of similar size that are folded into one; 0 means 24, at least 2
+
+	// Evolve gives the rewriting of values from one schema of a state to the one in Plan; its error, which Open returns,
+	// names operator, state and field. Open calls it, once for each state whose values have another schema; Restore calls
+	// what it gave. nil: schemas must be equal.
+	Evolve func(was, is delta.Schema) (Rewrite, error)
 }
 
-// foldRunsDefault keeps write amplification near one per factor of eight in size, and few enough files to restore from.
-const foldRunsDefault = 8
+// foldRunsDefault keeps write amplification near one per factor of 24 in size, and few enough files to restore from.
+const foldRunsDefault = 24
 
 // Plan is what must be the same in the checkpoint and in the topology.
 type Plan struct {
@@ -63,6 +68,8 @@ type Log struct {
 	begun  flow.Attempt // the attempt running now; 0 before Begin
 	closed bool
 	stats  Stats
+
+	evolution *evolution // nil unless the epoch found by Open has other schemas
 }
 
 // Open finds the newest complete epoch by the head and the chain of slots, and checks its record, that its files are

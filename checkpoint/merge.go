@@ -40,8 +40,9 @@ func (p place) before(q place) bool {
 }
 
 // merge writes one run that says the same as inputs, oldest first. Deletions go when the oldest run of all is among
-// them: there is nothing left to delete. At any time it holds the entries of one key group of one state.
-func (l *Log) merge(ctx context.Context, runs []run, oldest bool) (merged run, err error) {
+// them: there is nothing left to delete. At any time it holds the entries of one key group of one state. With an evolution,
+// which wants the oldest among them, values are written under the new schemas.
+func (l *Log) merge(ctx context.Context, runs []run, oldest bool, evolve *evolution) (merged run, err error) {
 	inputs := make([]*input, 0, len(runs))
 	defer func() {
 		for _, in := range inputs {
@@ -54,11 +55,15 @@ func (l *Log) merge(ctx context.Context, runs []run, oldest bool) (merged run, e
 			return run{}, err
 		}
 		inputs = append(inputs, &input{runReader: rd})
+		if err := checkSchemas(rd.schemas, l.schemasOf(evolve)); err != nil {
+			return run{}, r.explain(err)
+		}
 	}
 	h := runHeader{lineage: l.lineage, first: runs[0].first, last: runs[len(runs)-1].last, schemas: unite(inputs)}
+	rewrites := evolve.rewritesFor(h.schemas, l.o.Plan.Schemas)
 	name := fmt.Sprintf("%s%d-%d-%s-%d", runPrefix, h.first, h.last, l.writer, l.files.Add(1))
 	return createRun(ctx, l.o.Store, name, h, func(w *runWriter) error {
-		return mergeBlocks(ctx, inputs, newWinners(oldest), w)
+		return mergeBlocks(ctx, inputs, newWinners(oldest), rewritingWriter{w, h.schemas, rewrites})
 	})
 }
 
@@ -81,7 +86,25 @@ func unite(inputs []*input) (table []delta.Schema) {
 	return table
 }
 
-func mergeBlocks(ctx context.Context, inputs []*input, ws *winners, w *runWriter) error {
+// rewritingWriter writes the blocks of a merged run, rewritten where their state has a rewrite.
+type rewritingWriter struct {
+	*runWriter
+	schemas  []delta.Schema
+	rewrites []Rewrite
+}
+
+func (w rewritingWriter) block(at place, count int, data []byte) error {
+	if rewrite := w.rewrites[at.schema]; rewrite != nil {
+		var err error
+		if data, err = rewriteEntries(make([]byte, 0, len(data)), data, rewrite); err != nil {
+			s := w.schemas[at.schema]
+			return fmt.Errorf("operator %q, state %q, key group %d: %w", s.Operator, s.State, at.group, err)
+		}
+	}
+	return w.runWriter.block(at.schema, at.group, count, data)
+}
+
+func mergeBlocks(ctx context.Context, inputs []*input, ws *winners, w rewritingWriter) error {
 	for _, in := range inputs {
 		if err := in.next(); err != nil {
 			return err
@@ -106,7 +129,7 @@ func mergeBlocks(ctx context.Context, inputs []*input, ws *winners, w *runWriter
 				}
 			}
 		}
-		err := ws.emit(func(count int, data []byte) error { return w.block(at.schema, at.group, count, data) })
+		err := ws.emit(func(count int, data []byte) error { return w.block(at, count, data) })
 		if err != nil {
 			return err
 		}

@@ -30,14 +30,23 @@ func TestInlineKeysAreExact(t *testing.T) {
 	}
 }
 
-// What a look-up reads of a part must lie within one cache line: a job with many key groups reads parts at random.
-func TestALookUpReadsOneLineOfAPart(t *testing.T) {
+// What a look-up reads of a part must lie within two cache lines: a job with many key groups reads parts at random.
+func TestALookUpReadsTwoLinesOfAPart(t *testing.T) {
 	const line = 64
 	var p part[arenaKey, int64]
 	if n := unsafe.Sizeof(p); n%line != 0 {
 		t.Errorf("a part is %d bytes, want a multiple of %d; change partPad", n, line)
 	}
-	if end := unsafe.Offsetof(p.sl) + unsafe.Offsetof(p.sl.first) + unsafe.Sizeof(p.sl.first); end > line {
-		t.Errorf("the slab's first chunk ends at byte %d, want at most %d", end, line)
+	if end := unsafe.Offsetof(p.sl) + unsafe.Offsetof(p.sl.status) + unsafe.Sizeof(p.sl.status); end > 2*line {
+		t.Errorf("the statuses end at byte %d, want at most %d", end, 2*line)
+	}
+}
+
+// An entry with a short key and a value of 16 bytes must not lie across two cache lines: the look-up reads the key, the operator
+// writes the value.
+func TestAnEntryLiesWithinOneLine(t *testing.T) {
+	const line = 64
+	if n := unsafe.Sizeof(entry[arenaKey, [2]int64]{}); line%n != 0 {
+		t.Errorf("an entry is %d bytes, want a divisor of %d", n, line)
 	}
 }

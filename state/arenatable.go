@@ -17,10 +17,15 @@ type arenaTable[V any] struct {
 // initArena prepares the table in place, because its core keeps functions of it.
 func (t *arenaTable[V]) initArena(s *Store, operator, name, keySchema string, hashBytes func([]byte) (uint64, error), values valuing[V]) {
 	t.init(s, operator, name, values, keySchema)
-	t.keyOf = func(p *part[arenaKey, V], key arenaKey, buf []byte) []byte { return key.bytes(&p.ar, buf) }
+	t.appendKey = func(dst []byte, p *part[arenaKey, V], key arenaKey) []byte {
+		if key.far() { // a copy: dst comes back for the next key, and a view of the arena must not be written
+			return append(dst, p.ar.get(key.ref())...)
+		}
+		return key.bytes(nil, dst)
+	}
+	buf := make([]byte, 0, inlineMax+1) // one of its own for each call would be an allocation
 	t.hashOf = func(p *part[arenaKey, V], key arenaKey) uint64 {
-		var buf [inlineMax + 1]byte
-		h, err := hashBytes(key.bytes(&p.ar, buf[:0]))
+		h, err := hashBytes(key.bytes(&p.ar, buf))
 		if err != nil { // these bytes were made by Append or have been decoded at restore
 			fail("operator %q: state %q: key in memory: %w", operator, name, err)
 		}
@@ -41,8 +46,8 @@ func (t *arenaTable[V]) at(h uint64, k string) *V {
 		}
 		if s>>32 == h>>32 {
 			if e := p.sl.at(uint32(s) - 1); e.key.hi == want.hi && (e.key.lo == want.lo || want.far() && p.ar.get(e.key.ref()) == k) {
-				if e.epoch != t.epoch {
-					t.firstWrite(g, uint32(s)-1, e)
+				if p.sl.status[uint32(s)-1].epoch != t.epoch {
+					t.firstWrite(g, uint32(s)-1)
 				}
 				return &e.val
 			}
@@ -117,7 +122,7 @@ func (t *arenaTable[V]) drop(p *part[arenaKey, V], key arenaKey) {
 	old := p.ar
 	p.ar = old.empty()
 	for pos := range p.sl.n {
-		if e := p.sl.at(pos); e.marks&(markLive|markHeld) != 0 && e.key.far() {
+		if e := p.sl.at(pos); p.sl.status[pos].marks&(markLive|markHeld) != 0 && e.key.far() {
 			e.key.lo = p.ar.put(old.get(e.key.ref()))
 		}
 	}

@@ -17,8 +17,8 @@ func newChains(table *arenaTable[timerLinks], keyHash func(key string) uint64) *
 	for g := range table.parts {
 		p := &table.parts[g]
 		for pos := range p.sl.n {
-			if e := p.sl.at(pos); e.marks&markLive != 0 {
-				c.link(keyHash(p.ar.get(e.key.ref())), g, pos)
+			if p.sl.status[pos].marks&markLive != 0 {
+				c.link(keyHash(p.ar.get(p.sl.at(pos).key.ref())), g, pos)
 			}
 		}
 	}

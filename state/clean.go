@@ -47,8 +47,16 @@ func (c *core[R, V]) nextExpiryNS() int64 {
 	if c.expiry.queue.empty() {
 		return math.MaxInt64
 	}
-	return c.expiry.queue.peek().dueNS
+	now, due := c.s.o.Clock.NowNS, c.expiry.queue.peek().dueNS
+	if c.expiry.tooFar(now, due) {
+		return now
+	}
+	return due
 }
+
+// tooFar says whether a deadline was made under a longer time to live, by an older version of the job. Those behind it in the
+// queue may be earlier, so it is not waited for.
+func (x *expiry[V]) tooFar(now, dueNS int64) bool { return x.ttl > 0 && dueNS-int64(x.ttl) > now }
 
 func (t *paged[K, V]) nextExpiryNS() int64 {
 	if t.life.instant == nil || !t.mortal || t.total == 0 {
@@ -61,22 +69,28 @@ func (t *paged[K, V]) nextExpiryNS() int64 {
 // belongs to it. It returns how many were removed.
 func (c *core[R, V]) clean(n int, remove func(at place)) (removed int) {
 	now, x := c.s.o.Clock.NowNS, &c.expiry
-	for looked := 0; removed < n && looked < 4*n && !x.queue.empty() && x.queue.peek().dueNS <= now; looked++ {
+	for looked := 0; removed < n && looked < 4*n && !x.queue.empty(); looked++ {
+		if due := x.queue.peek().dueNS; due > now && !x.tooFar(now, due) {
+			break
+		}
 		at := x.queue.pop().at
-		e := c.parts[at.part()].sl.at(at.pos())
-		if e.marks&markLive == 0 {
-			e.marks &^= markQueued
+		sl := &c.parts[at.part()].sl
+		st := &sl.status[at.pos()]
+		if st.marks&markLive == 0 {
+			st.marks &^= markQueued
 			continue
 		}
-		switch due := x.instant(&e.val); {
+		switch due := x.instant(&sl.at(at.pos()).val); {
 		case due == 0 && x.ttl == 0:
-			e.marks &^= markQueued
+			st.marks &^= markQueued
 		case due == 0:
+			x.queue.push(deadline{now + int64(x.ttl), at})
+		case x.tooFar(now, due): // looked at again and again, so that the queue stays in order
 			x.queue.push(deadline{now + int64(x.ttl), at})
 		case due > now: // renewed since
 			x.queue.push(deadline{due, at})
 		default:
-			e.marks &^= markQueued
+			st.marks &^= markQueued
 			remove(at)
 			removed++
 		}
@@ -93,12 +107,12 @@ func (c *core[R, V]) queueRestored() {
 	for g := range c.parts {
 		p := &c.parts[g]
 		for pos := range p.sl.n {
-			e := p.sl.at(pos)
-			if e.marks&(markLive|markQueued) != markLive {
+			st := &p.sl.status[pos]
+			if st.marks&(markLive|markQueued) != markLive {
 				continue
 			}
-			if due := c.expiry.instant(&e.val); due != 0 {
-				e.marks |= markQueued
+			if due := c.expiry.instant(&p.sl.at(pos).val); due != 0 {
+				st.marks |= markQueued
 				all = append(all, deadline{due, placeOf(g, pos)})
 			}
 		}

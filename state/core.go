@@ -9,7 +9,7 @@ import (
 
 // core is a state's entries, whatever the form of its keys: parts by key group, and the cooperative snapshot.
 //
-// Invariant: an entry's epoch is 0 (settled), the running epoch (its place is in dirty) or the frozen one (its place is in
+// Invariant: the epoch in an entry's status is 0 (settled), the running epoch (its place is in dirty) or the frozen one (its place is in
 // frozen and Step has not come by). So "must be encoded before it is written" is one comparison.
 type core[R comparable, V any] struct {
 	s              *Store
@@ -22,14 +22,15 @@ type core[R comparable, V any] struct {
 	frozen  fifo[place]
 	touched [2][]int32 // parts whose buffer of that epoch is not empty
 
-	keyOf   func(p *part[R, V], r R, scratch []byte) []byte // canonical bytes, maybe in scratch
-	hashOf  func(p *part[R, V], r R) uint64
-	dropped func(p *part[R, V], r R) // after an entry is gone; nil for plain keys
-	values  valuing[V]
-	schema  delta.Schema
+	appendKey func(dst []byte, p *part[R, V], r R) []byte // canonical bytes
+	hashOf    func(p *part[R, V], r R) uint64
+	dropped   func(p *part[R, V], r R) // after an entry is gone; nil for plain keys
+	values    valuing[V]
+	schema    delta.Schema
 
-	pointers bool // V holds pointers
-	n        int  // entries
+	pointers bool  // V holds pointers
+	ahead    uint8 // what readAhead made of its reads, so that they are not left out
+	n        int   // entries
 	keyBuf   []byte
 	valueBuf []byte
 	encoded  int64 // smoothed bytes of an encoded value, the measure of values with pointers
@@ -69,9 +70,10 @@ func (c *core[R, V]) partOf(hash uint64) int { return int(hash&uint64(c.mask)) -
 //go:noinline
 func (c *core[R, V]) insert(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
 	pos, e := c.add(g, i, hash, key)
-	e.marks |= markBorn
-	if e.epoch != c.epoch { // otherwise dirty holds the place from an entry that died in this epoch
-		e.epoch = c.epoch
+	st := &c.parts[g].sl.status[pos]
+	st.marks |= markBorn
+	if st.epoch != c.epoch { // otherwise dirty holds the place from an entry that died in this epoch
+		st.epoch = c.epoch
 		c.note(g, pos)
 	}
 	return pos, e
@@ -83,10 +85,11 @@ func (c *core[R, V]) add(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
 	pos, e := p.sl.alloc()
 	p.ix.put(i, hash, pos)
 	e.key = key
-	e.marks = e.marks&markQueued | markLive
+	st := &p.sl.status[pos]
+	st.marks = st.marks&markQueued | markLive
 	c.n++
-	if c.expiry.ttl > 0 && e.marks&markQueued == 0 {
-		e.marks |= markQueued
+	if c.expiry.ttl > 0 && st.marks&markQueued == 0 {
+		st.marks |= markQueued
 		c.expiry.queue.push(deadline{c.s.o.Clock.NowNS + int64(c.expiry.ttl), placeOf(g, pos)})
 	}
 	return pos, e
@@ -95,12 +98,14 @@ func (c *core[R, V]) add(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
 // read is the value at pos for reading. A reader may change in place what the value points to before it asks to write the
 // entry, so a running snapshot takes such a value now.
 func (c *core[R, V]) read(g int, pos uint32) *V {
-	e := c.parts[g].sl.at(pos)
-	if c.pointers && e.epoch != c.epoch && e.epoch != 0 {
-		c.encode(g, e)
-		e.epoch = 0
+	p := &c.parts[g]
+	if c.pointers {
+		if st := &p.sl.status[pos]; st.epoch != c.epoch && st.epoch != 0 {
+			c.encode(g, pos)
+			st.epoch = 0
+		}
 	}
-	return &e.val
+	return &p.sl.at(pos).val
 }
 
 // note puts a place on the dirty list.
@@ -113,12 +118,13 @@ func (c *core[R, V]) note(g int, pos uint32) {
 // firstWrite is called before the first write to an entry in this epoch: what a running snapshot still needs is encoded now.
 //
 //go:noinline
-func (c *core[R, V]) firstWrite(g int, pos uint32, e *entry[R, V]) {
-	if e.epoch != 0 {
-		c.encode(g, e)
+func (c *core[R, V]) firstWrite(g int, pos uint32) {
+	st := &c.parts[g].sl.status[pos]
+	if st.epoch != 0 {
+		c.encode(g, pos)
 	}
-	e.epoch = c.epoch
-	e.marks &^= markBorn
+	st.epoch = c.epoch
+	st.marks &^= markBorn
 	c.note(g, pos)
 }
 
@@ -131,13 +137,13 @@ func (c *core[R, V]) remove(g int, i uint64, pos uint32) {
 // bury tells the snapshots that the entry goes: the deletion goes to the running epoch, unless no snapshot knows the key.
 func (c *core[R, V]) bury(g int, pos uint32) {
 	p := &c.parts[g]
-	e := p.sl.at(pos)
-	if e.epoch != 0 && e.epoch != c.epoch {
-		c.encode(g, e)
-		e.epoch = 0
+	st := &p.sl.status[pos]
+	if st.epoch != 0 && st.epoch != c.epoch {
+		c.encode(g, pos)
+		st.epoch = 0
 	}
-	if (e.epoch == 0 || e.marks&markBorn == 0) && !c.s.o.Volatile {
-		c.keyBuf = c.keyOf(p, e.key, c.keyBuf[:0])
+	if (st.epoch == 0 || st.marks&markBorn == 0) && !c.s.o.Volatile {
+		c.keyBuf = c.appendKey(c.keyBuf[:0], p, p.sl.at(pos).key)
 		c.tombstone(g, c.keyBuf)
 	}
 }
@@ -153,9 +159,9 @@ func (c *core[R, V]) retire(g int, i uint64, pos uint32) {
 	var zero V
 	p := &c.parts[g]
 	p.ix.remove(i)
-	e := p.sl.at(pos)
-	e.val = zero
-	e.marks = e.marks&markQueued | markHeld
+	p.sl.at(pos).val = zero
+	st := &p.sl.status[pos]
+	st.marks = st.marks&markQueued | markHeld
 	c.n--
 }
 
@@ -166,7 +172,7 @@ func (c *core[R, V]) vacate(g int, pos uint32) {
 	e := p.sl.at(pos)
 	key := e.key
 	e.key = zero
-	e.marks &^= markHeld
+	p.sl.status[pos].marks &^= markHeld
 	p.sl.free(pos)
 	if c.dropped != nil {
 		c.dropped(p, key)
@@ -207,7 +213,7 @@ func (c *core[R, V]) bytes() int64 {
 
 // perEntry estimates an entry's bytes without its key in the arena and its share of the index.
 func (c *core[R, V]) perEntry() int64 {
-	size := int64(unsafe.Sizeof(entry[R, V]{}))
+	size := int64(unsafe.Sizeof(entry[R, V]{}) + unsafe.Sizeof(status{}))
 	if c.pointers {
 		size += 2 * c.encoded
 	}
@@ -219,13 +225,14 @@ func (c *core[R, V]) scan(cur *Cursor, n int, f func(p *part[R, V], e *entry[R, 
 	for ; cur.group < len(c.parts); cur.group, cur.pos = cur.group+1, 0 {
 		p := &c.parts[cur.group]
 		for ; cur.pos < p.sl.n; cur.pos++ {
-			if e := p.sl.at(cur.pos); e.marks&markLive != 0 {
-				if n == 0 {
-					return true
-				}
-				n--
-				f(p, e)
+			if p.sl.status[cur.pos].marks&markLive == 0 {
+				continue
 			}
+			if n == 0 {
+				return true
+			}
+			n--
+			f(p, p.sl.at(cur.pos))
 		}
 	}
 	return false

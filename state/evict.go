@@ -32,7 +32,7 @@ func (t *paged[K, V]) cachedBytes() int64 { return t.size }
 
 // account brings the store's sum up to date with this cache's size.
 func (t *paged[K, V]) account() {
-	size := int64(t.hot.n)*(t.hot.perEntry()+16) + 2*t.hot.keyBytes // 16: the share in the index; 2: of an arena up to half may be dead
+	size := int64(t.hot.n)*(t.hot.perEntry()+20) + 2*t.hot.keyBytes // 20: the share in the index; 2: of an arena up to half may be dead
 	t.hot.s.cached += size - t.size
 	t.size = size
 }
@@ -45,13 +45,13 @@ func (t *paged[K, V]) evict(n int) (evicted int) {
 	for range 2*len(t.hot.parts) + 1 {
 		g := t.hand.group
 		for p := &t.hot.parts[g]; t.hand.pos < p.sl.n && evicted < n; t.hand.pos++ {
-			e := p.sl.at(t.hand.pos)
+			st := &p.sl.status[t.hand.pos]
 			switch at := placeOf(g, t.hand.pos); {
-			case e.marks&markLive == 0 || t.pinned && at == t.pin:
-			case e.marks&markUsed != 0:
-				e.marks &^= markUsed
+			case st.marks&markLive == 0 || t.pinned && at == t.pin:
+			case st.marks&markUsed != 0:
+				st.marks &^= markUsed
 			default:
-				t.drop(g, t.hand.pos, e)
+				t.drop(g, t.hand.pos)
 				evicted++
 			}
 		}
@@ -66,28 +66,29 @@ func (t *paged[K, V]) evict(n int) (evicted int) {
 }
 
 // drop takes an entry out of the cache: into the snapshot that needs it, and into the batch if the store lacks it.
-func (t *paged[K, V]) drop(g int, pos uint32, e *entry[arenaKey, V]) {
+func (t *paged[K, V]) drop(g int, pos uint32) {
+	e, st := t.hot.parts[g].sl.at(pos), &t.hot.parts[g].sl.status[pos]
 	key := t.hot.parts[g].ar.get(e.key.ref())
 	h := t.hot.hashOf(&t.hot.parts[g], e.key)
-	snapshot := e.epoch != 0 && !t.hot.s.o.Volatile
-	if snapshot || e.marks&markStale != 0 {
+	snapshot := st.epoch != 0 && !t.hot.s.o.Volatile
+	if snapshot || st.marks&markStale != 0 {
 		t.hot.valueBuf = t.hot.values.Append(t.hot.valueBuf[:0], &e.val)
 		t.hot.measure(len(t.hot.valueBuf))
 	}
 	if snapshot {
-		t.hot.buffer(g, e.epoch).put(bytesOf(key), t.hot.valueBuf)
+		t.hot.buffer(g, st.epoch).put(bytesOf(key), t.hot.valueBuf)
 	}
-	if e.marks&markStale != 0 {
-		t.writeBack(g, key, e)
+	if st.marks&markStale != 0 {
+		t.writeBack(g, key, st)
 	}
 	t.hot.release(g, t.hot.parts[g].ix.slotOf(h, pos), pos)
 }
 
 // writeBack puts the value in valueBuf into the batch. Deletions that are pending are in it already: a put is younger.
-func (t *paged[K, V]) writeBack(g int, key string, e *entry[arenaKey, V]) {
+func (t *paged[K, V]) writeBack(g int, key string, st *status) {
 	t.batch.add(Write{Group: t.group(g)}, key, t.hot.valueBuf)
-	if e.marks&markStored == 0 {
+	if st.marks&markStored == 0 {
 		t.stored[g]++
 	}
-	e.marks = e.marks&^markStale | markStored
+	st.marks = st.marks&^markStale | markStored
 }

@@ -7,13 +7,14 @@ import (
 // keying is how a table handles its keys: those of users by their codec.Key, those of list elements, map entries and timers
 // by their own functions over bytes.
 type keying[K comparable] struct {
-	form    codec.KeyForm
-	schema  string
-	hash    func(K) uint64
-	append  func(dst []byte, k K) []byte
-	decode  func(src []byte) (K, error)
-	compare func(a, b K) int
-	inline  bool // short keys stand in their entries; not where code looks for key bytes in the arena
+	form     codec.KeyForm
+	schema   string
+	hash     func(K) uint64
+	append   func(dst []byte, k K) []byte
+	decode   func(src []byte) (K, error)
+	compare  func(a, b K) int
+	inline   bool // short keys stand in their entries; not where code looks for key bytes in the arena
+	byRecord bool // the hash of a record finds its key: not where keys have a part of their own
 }
 
 func keyingOf[K comparable]() (keying[K], error) {
@@ -21,7 +22,10 @@ func keyingOf[K comparable]() (keying[K], error) {
 	if err != nil {
 		return keying[K]{}, err
 	}
-	return keying[K]{k.Form(), k.Schema(), k.Hash, k.Append, k.Decode, k.Compare, k.Form() == codec.KeyString}, nil
+	return keying[K]{
+		form: k.Form(), schema: k.Schema(), inline: k.Form() == codec.KeyString, byRecord: true,
+		hash: k.Hash, append: k.Append, decode: k.Decode, compare: k.Compare,
+	}, nil
 }
 
 // hashBytes is the hash of the key whose canonical bytes are b. Strings are hashed in place.

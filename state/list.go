@@ -58,6 +58,14 @@ func NewList[V any, K comparable](s *Store, at *At[K], operator, name string, tt
 // Len is the number of elements that have not expired.
 func (x *List[V]) Len() int { return x.slot.length() }
 
+// Exists says whether there is an element that has not expired.
+func (x *List[V]) Exists() bool {
+	for range x.all {
+		return true
+	}
+	return false
+}
+
 // All goes over the elements, oldest first. The list may be changed meanwhile; elements added then are not seen.
 func (x *List[V]) All() iter.Seq[V] { return x.all }
 
@@ -81,7 +89,7 @@ func (x *List[V]) Clear() { x.slot.clear() }
 type listHeader struct {
 	Head, Tail int64
 	LastNS     int64 // when the newest element expires; elements expire in order, so a list expires from its head
-	Mixed      bool  // they do not, because an older version of the job kept some elements for ever
+	Mixed      bool  // they do not: an older version of the job kept some longer, or the wall clock stepped back between two runs
 }
 
 // keyedList is a List whose key type is known.
@@ -159,9 +167,8 @@ func (x *keyedList[K, V]) each(yield func(V) bool) {
 func (x *keyedList[K, V]) add(v V) {
 	h := x.headers.At(x.at.Hash, x.at.Key)
 	n, end := h.Tail, x.life.end()
-	if end != 0 {
-		end = max(end, h.LastNS) // a clock that stepped back must not put the expiries out of order
-		h.Mixed = h.Mixed || h.LastNS == 0 && h.Tail > h.Head
+	if end != 0 && h.Tail > h.Head && (h.LastNS == 0 || end < h.LastNS) {
+		h.Mixed = true
 	}
 	h.Tail, h.LastNS = n+1, end
 	e := x.elements.At(x.element(x.at.Hash, x.at.Key, n))

@@ -77,6 +77,14 @@ func (x *Map[MK, V]) Set(k MK, v V) { x.slot.set(k, v) }
 // Delete removes k and says whether it was there.
 func (x *Map[MK, V]) Delete(k MK) bool { return x.slot.delete(k) }
 
+// Exists says whether there is an entry that has not expired.
+func (x *Map[MK, V]) Exists() bool {
+	for range x.all {
+		return true
+	}
+	return false
+}
+
 // Len is the number of entries that have not expired. Maps with a time to live are counted one by one.
 func (x *Map[MK, V]) Len() int { return x.slot.length() }
 

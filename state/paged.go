@@ -61,13 +61,14 @@ func (t *paged[K, V]) AtNew(h uint64, k K) (v *V, fresh bool) {
 		t.account()
 		fresh = true
 	}
-	e := t.hot.parts[g].sl.at(pos)
-	if e.epoch != t.hot.epoch {
-		t.hot.firstWrite(g, pos, e)
+	sl := &t.hot.parts[g].sl
+	st := &sl.status[pos]
+	if st.epoch != t.hot.epoch {
+		t.hot.firstWrite(g, pos)
 	}
-	e.marks |= markUsed | markStale
+	st.marks |= markUsed | markStale
 	t.hold(g, pos)
-	return &e.val, fresh
+	return &sl.at(pos).val, fresh
 }
 
 func (t *paged[K, V]) Get(h uint64, k K) (*V, bool) {
@@ -79,7 +80,7 @@ func (t *paged[K, V]) Get(h uint64, k K) (*V, bool) {
 			return nil, false
 		}
 	}
-	t.hot.parts[g].sl.at(pos).marks |= markUsed
+	t.hot.parts[g].sl.status[pos].marks |= markUsed
 	t.hold(g, pos)
 	return t.hot.read(g, pos), true
 }
@@ -94,8 +95,7 @@ func (t *paged[K, V]) deleteKey(h uint64, key string, tell bool) bool {
 	g := t.hot.partOf(h)
 	slot, pos, ok := t.hot.find(g, h, key)
 	if ok {
-		e := t.hot.parts[g].sl.at(pos)
-		if e.marks&markStored != 0 {
+		if t.hot.parts[g].sl.status[pos].marks&markStored != 0 {
 			t.forget(g, key)
 		}
 		if tell {
@@ -121,8 +121,9 @@ func (t *paged[K, V]) load(g int, slot, h uint64, key string) (pos uint32, ok bo
 		return 0, false
 	}
 	pos, e := t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], h, key))
-	e.epoch = 0 // the place may be left in dirty by an entry that was evicted
-	e.marks |= markStored
+	st := &t.hot.parts[g].sl.status[pos]
+	st.epoch = 0 // the place may be left in dirty by an entry that was evicted
+	st.marks |= markStored
 	if err := decodeValue(t.hot.values, t.fetched, &e.val); err != nil {
 		t.fail("read", g, err)
 	}

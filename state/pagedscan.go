@@ -117,22 +117,21 @@ func (t *paged[K, V]) restorePut(g int, h uint64, key string, value []byte) erro
 	slot, pos, ok := t.hot.find(g, h, key)
 	if !ok {
 		stored := t.inStore(g, key)
-		var e *entry[arenaKey, V]
-		pos, e = t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], h, key))
+		pos, _ = t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], h, key))
 		if stored {
-			e.marks |= markStored
+			t.hot.parts[g].sl.status[pos].marks |= markStored
 		} else {
 			t.total++
 		}
 		t.account()
 	}
-	e := t.hot.parts[g].sl.at(pos)
-	e.marks |= markStale
+	sl := &t.hot.parts[g].sl
+	sl.status[pos].marks |= markStale
 	t.hot.measure(len(value))
-	if err := decodeValue(t.hot.values, value, &e.val); err != nil {
+	if err := decodeValue(t.hot.values, value, &sl.at(pos).val); err != nil {
 		return err
 	}
-	t.mortal = t.mortal || t.life.instant != nil && t.life.instant(&e.val) != 0
+	t.mortal = t.mortal || t.life.instant != nil && t.life.instant(&sl.at(pos).val) != 0
 	return nil
 }
 

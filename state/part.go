@@ -15,10 +15,15 @@ const (
 
 // entry is one key and value. R is the key itself when it is plain, otherwise its place in the arena.
 type entry[R comparable, V any] struct {
-	key   R
-	epoch uint8 // 1 or 2: the epoch that wrote it and has not yet encoded it; 0 when settled
+	key R
+	val V
+}
+
+// status is what a table notes about the entry at a position. It stands apart from the entry, which so takes no more cache lines
+// than key and value need; the statuses of 100,000 entries fit a processor's own cache.
+type status struct {
+	epoch uint8 // 1 or 2: the epoch that wrote the entry and has not yet encoded it; 0 when settled
 	marks uint8
-	val   V
 }
 
 // part is the table of one key group. Small parts keep the longest growth short, and they are the unit of restore.
@@ -31,9 +36,9 @@ type part[R comparable, V any] struct {
 	_ [partPad]byte
 }
 
-// partPad makes a part four cache lines long, so that what a look-up reads of it (the index's slots and mask, the slab's first
-// chunk) is one line.
-const partPad = 8
+// partPad makes a part whole cache lines long, so that what a look-up reads of it (the index, the slab's first chunk and its
+// statuses) is two lines, one behind the other.
+const partPad = 48
 
 // buffer collects encoded entries of one key group.
 type buffer struct {

@@ -18,7 +18,7 @@ type plain[K comparable, V any] struct {
 func newPlain[K comparable, V any](s *Store, operator, name string, keys keying[K], values valuing[V]) *plain[K, V] {
 	t := &plain[K, V]{keys: keys}
 	t.init(s, operator, name, values, keys.schema)
-	t.keyOf = func(_ *part[K, V], k K, scratch []byte) []byte { return keys.append(scratch, k) }
+	t.appendKey = func(dst []byte, _ *part[K, V], k K) []byte { return keys.append(dst, k) }
 	t.hashOf = func(_ *part[K, V], k K) uint64 { return keys.hash(k) }
 	return t
 }
@@ -34,8 +34,8 @@ func (t *plain[K, V]) At(h uint64, k K) *V {
 		}
 		if s>>32 == h>>32 {
 			if e := p.sl.at(uint32(s) - 1); e.key == k {
-				if e.epoch != t.epoch {
-					t.firstWrite(g, uint32(s)-1, e)
+				if p.sl.status[uint32(s)-1].epoch != t.epoch {
+					t.firstWrite(g, uint32(s)-1)
 				}
 				return &e.val
 			}

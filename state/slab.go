@@ -9,7 +9,8 @@ const (
 // slab hands out entries by position. All chunks but the first stay where they are; the first grows from 16 entries to a
 // full chunk by moving, so that an empty part costs nothing. Entries without pointers are never scanned by the collector.
 type slab[E any] struct {
-	first  []E // chunks[0], beside the index's slots: most look-ups end here
+	first  []E      // chunks[0], beside the index's slots: most look-ups end here
+	status []status // by position; as long as there is room for entries
 	chunks [][]E
 	n      uint32   // positions handed out, the freed ones included
 	unused []uint32 // freed positions
@@ -22,7 +23,7 @@ func (s *slab[E]) at(p uint32) *E {
 	return &s.chunks[p>>chunkBits][p&(chunkLen-1)]
 }
 
-// alloc gives a free position. The entry is as free left it.
+// alloc gives a free position. Entry and status are as free left them.
 func (s *slab[E]) alloc() (uint32, *E) {
 	if n := len(s.unused); n > 0 {
 		p := s.unused[n-1]
@@ -57,6 +58,12 @@ func (s *slab[E]) grow() {
 	default:
 		s.chunks = append(s.chunks, make([]E, chunkLen))
 	}
+	s.noteRoom()
+}
+
+// noteRoom gives each position a status. Those there were move.
+func (s *slab[E]) noteRoom() {
+	s.status = append(s.status, make([]status, s.room()-len(s.status))...)
 }
 
 // resizeFirst gives the first and only chunk n entries.
@@ -83,6 +90,7 @@ func (s *slab[E]) reserve(n int) {
 	case len(s.chunks) == 1 && len(s.chunks[0]) < size:
 		s.resizeFirst(size)
 	}
+	s.noteRoom()
 }
 
 func (s *slab[E]) free(p uint32) { s.unused = append(s.unused, p) }

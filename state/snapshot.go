@@ -17,30 +17,42 @@ func (c *core[R, V]) freeze() {
 // step encodes up to n frozen entries and says how many it has looked at; fewer than n: the snapshot is complete.
 func (c *core[R, V]) step(n int) int {
 	old := 3 - c.epoch
-	for i := range n {
-		if c.frozen.empty() {
-			return i
+	var some [stepAhead]place
+	looked := 0
+	for looked < n && !c.frozen.empty() {
+		ahead := some[:0]
+		for len(ahead) < min(stepAhead, n-looked) && !c.frozen.empty() {
+			ahead = append(ahead, c.frozen.pop())
 		}
-		at := c.frozen.pop()
-		e := c.parts[at.part()].sl.at(at.pos())
-		if e.epoch != old {
-			continue // encoded before it was written or removed
+		c.readPlaces(ahead)
+		for _, at := range ahead {
+			st := &c.parts[at.part()].sl.status[at.pos()]
+			if st.epoch != old {
+				continue // encoded before it was written or removed
+			}
+			if st.marks&markLive != 0 {
+				c.encode(at.part(), at.pos())
+			}
+			st.epoch = 0
 		}
-		if e.marks&markLive != 0 {
-			c.encode(at.part(), e)
-		}
-		e.epoch = 0
+		looked += len(ahead)
 	}
-	return n
+	return looked
 }
 
+// stepAhead is how many frozen entries are read before they are encoded: they lie far apart.
+const stepAhead = 16
+
 // encode appends the entry to the epoch that wrote it.
-func (c *core[R, V]) encode(g int, e *entry[R, V]) {
+func (c *core[R, V]) encode(g int, pos uint32) {
 	p := &c.parts[g]
-	c.keyBuf = c.keyOf(p, e.key, c.keyBuf[:0])
-	c.valueBuf = c.values.Append(c.valueBuf[:0], &e.val)
-	c.measure(len(c.valueBuf))
-	c.buffer(g, e.epoch).put(c.keyBuf, c.valueBuf)
+	e := p.sl.at(pos)
+	b := c.buffer(g, p.sl.status[pos].epoch)
+	data, at := delta.Begin(b.data)
+	data, at = delta.EndKey(c.appendKey(data, p, e.key), at)
+	data = c.values.Append(data, &e.val)
+	c.measure(len(data) - at - 1)
+	b.data, b.count = delta.EndValue(data, at), b.count+1
 }
 
 func (c *core[R, V]) measure(encoded int) { c.encoded += (int64(encoded)-c.encoded)/8 + 1 }

@@ -34,6 +34,7 @@ type stateName struct{ operator, name string }
 type namedState interface {
 	id() (operator, name string)
 	describe() delta.Schema
+	evolve(writer string) (*Evolution, error)
 	freeze()
 	step(n int) int
 	take(dst []delta.Block) []delta.Block
@@ -48,6 +49,12 @@ type namedState interface {
 func NewStore(o Options) *Store {
 	return &Store{o: o.withDefaults(), byName: map[stateName]namedState{}}
 }
+
+// Groups is the range of key groups this store owns.
+func (s *Store) Groups() flow.GroupRange { return s.o.Groups }
+
+// KeyGroups is the number of key groups of the lineage.
+func (s *Store) KeyGroups() int { return s.o.KeyGroups }
 
 // NewTable makes the state name of operator. It is an error if the operator has a state of that name, or if K cannot be a key
 // or V cannot be encoded. Tables are made before the first record, and before a restore.
@@ -87,12 +94,8 @@ func newTable[K comparable, V any](s *Store, operator, name string, keys keying[
 		t = p
 	case keys.form == codec.KeyPlain:
 		t = newPlain(s, operator, name, keys, values)
-	case keys.form == codec.KeyString:
-		x := new(stringTable[K, V])
-		x.prepare(s, operator, name, keys, values)
-		t = x
 	default:
-		x := new(bytesTable[K, V])
+		x := new(keyed[K, V])
 		x.prepare(s, operator, name, keys, values)
 		t = x
 	}

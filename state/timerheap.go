@@ -128,7 +128,7 @@ func (h *timerHeap) down(i int) {
 
 // alive says whether a node's timer has not been deleted: no entry is used again while a node stands for it.
 func (t *Timers[K]) alive(n timerNode) bool {
-	return t.kinds[n.at.id()].table.parts[n.at.part()].sl.at(n.at.pos()).marks&markLive != 0
+	return t.kinds[n.at.id()].table.parts[n.at.part()].sl.status[n.at.pos()].marks&markLive != 0
 }
 
 func (t *Timers[K]) discard(n timerNode) {

@@ -228,11 +228,10 @@ func (t *Timers[K]) rebuild() error {
 		for g := range kind.table.parts {
 			p := &kind.table.parts[g]
 			for pos := range p.sl.n {
-				e := p.sl.at(pos)
-				if e.marks&markLive == 0 {
+				if p.sl.status[pos].marks&markLive == 0 {
 					continue
 				}
-				_, atNS, err := timerParts(p.ar.get(e.key.ref()))
+				_, atNS, err := timerParts(p.ar.get(p.sl.at(pos).key.ref()))
 				if err != nil {
 					return fmt.Errorf("restore operator %q: timer %q, key group %d: %w", t.operator, kind.name, flow.KeyGroup(kind.table.lo+g), err)
 				}

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/millrace-io/millrace/codec"
@@ -26,7 +27,10 @@ func (l *lifetime) end() int64 {
 	if l.ttl == Forever {
 		return 0
 	}
-	return l.clock.NowNS + int64(l.ttl)
+	if end := l.clock.NowNS + int64(l.ttl); end > l.clock.NowNS {
+		return end
+	}
+	return math.MaxInt64 // the sum does not fit
 }
 
 // over says whether a value is past its instant.
@@ -37,6 +41,7 @@ type Value[V any] struct{ slot valueSlot[V] }
 
 type valueSlot[V any] interface {
 	get() (V, bool)
+	exists() bool
 	set(v V)
 	clear()
 }
@@ -80,6 +85,9 @@ func checkHandle[V any](operator, name string, ttl time.Duration) error {
 // Get is the value of the current key; false when it has none or it has expired.
 func (x *Value[V]) Get() (V, bool) { return x.slot.get() }
 
+// Exists says whether Get would find a value.
+func (x *Value[V]) Exists() bool { return x.slot.exists() }
+
 // Set gives the current key a value and begins its time to live again.
 func (x *Value[V]) Set(v V) { x.slot.set(v) }
 
@@ -105,6 +113,11 @@ func (x *keyedValue[K, V]) get() (v V, ok bool) {
 		return v, false
 	}
 	return e.Value, true
+}
+
+func (x *keyedValue[K, V]) exists() bool {
+	e, ok := x.table.Get(x.at.Hash, x.at.Key)
+	return ok && !x.life.over(e.ExpireNS)
 }
 
 func (x *keyedValue[K, V]) set(v V) {

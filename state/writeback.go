@@ -79,12 +79,12 @@ func (t *paged[K, V]) writeBackAll(g int) {
 	t.tellDeletes()
 	p := &t.hot.parts[g]
 	for pos := range p.sl.n {
-		e := p.sl.at(pos)
-		if e.marks&(markLive|markStale) != markLive|markStale {
+		st := &p.sl.status[pos]
+		if st.marks&(markLive|markStale) != markLive|markStale {
 			continue
 		}
-		t.hot.valueBuf = t.hot.values.Append(t.hot.valueBuf[:0], &e.val)
-		t.writeBack(g, p.ar.get(e.key.ref()), e)
+		t.hot.valueBuf = t.hot.values.Append(t.hot.valueBuf[:0], &p.sl.at(pos).val)
+		t.writeBack(g, p.ar.get(p.sl.at(pos).key.ref()), st)
 		if len(t.batch.writes) >= evictMax {
 			t.write()
 		}

@@ -62,5 +62,5 @@ func testLongKeys(e *env) {
 	checkScan(e, "live", map[string]string{}, model, table)
 	s.Freeze()
 	s.Step(1 << 30)
-	checkRestored(e, &history{s.Take()}, keys, model)
+	checkRestored(e, &history{s.Take()}, simple[string, string](e, nil), model)
 }

@@ -37,6 +37,7 @@ type handle interface {
 	check(e *env, key string) // compares the two
 	copy() handle             // a copy of the model, not declared
 	ttlOf() time.Duration
+	setTTL(ttl time.Duration) // of a copy: another version of the job has another
 }
 
 // testHandle does random things to a handle, with time passing and snapshots, and compares it and what comes back.
@@ -99,6 +100,9 @@ func checkHandle(e *env, h *history, cut handle, many int, key func(int) string,
 	handles := []handle{}
 	stores := h.restore(e, func(s *state.Store) {
 		at, x := &state.At[string]{}, cut.copy()
+		if e.rnd.IntN(2) == 0 {
+			x.setTTL(e.ttl())
+		}
 		x.declare(e, s, at)
 		ats, handles = append(ats, at), append(handles, x)
 	})
@@ -108,8 +112,10 @@ func checkHandle(e *env, h *history, cut handle, many int, key func(int) string,
 		task := flow.TaskOf(flow.GroupOf(at.Hash, keyGroups), keyGroups, len(stores))
 		*ats[task] = *at
 		handles[task].check(e, at.Key)
-		for range 3 { // it works on, too
+		for range 5 { // it works on, too
 			handles[task].do(e, at.Key)
+			handles[task].check(e, at.Key)
+			e.clock.NowNS += e.rnd.Int64N(int64(30 * time.Second))
 			handles[task].check(e, at.Key)
 		}
 		stores[task].Clean(3)
@@ -163,6 +169,9 @@ func (x *valueModel) check(e *env, key string) {
 	exists = exists && e.alive(want)
 	if got, ok := x.x.Get(); ok != exists || ok && got != want.v {
 		e.fatalf("Get of %q = %q, %v; want %q, %v", key, got, ok, want.v, exists)
+	}
+	if got := x.x.Exists(); got != exists {
+		e.fatalf("Exists of %q = %v, want %v", key, got, exists)
 	}
 }
 
@@ -218,6 +227,9 @@ func (x *listModel) check(e *env, key string) {
 	}
 	if got := slices.Collect(x.x.All()); !slices.Equal(got, want) || x.x.Len() != len(want) {
 		e.fatalf("list of %q is %v, Len %d; want %v", key, got, x.x.Len(), want)
+	}
+	if x.x.Exists() != (len(want) > 0) {
+		e.fatalf("Exists of %q = %v, the list is %v", key, x.x.Exists(), want)
 	}
 }
 
@@ -291,6 +303,9 @@ func (x *mapModel) check(e *env, key string) {
 	if !slices.Equal(got, want) || x.x.Len() != len(want) {
 		e.fatalf("map of %q is %v, Len %d; want %v", key, got, x.x.Len(), want)
 	}
+	if x.x.Exists() != (len(want) > 0) {
+		e.fatalf("Exists of %q = %v, the map is %v", key, x.x.Exists(), want)
+	}
 	k := int32(e.rnd.IntN(12))
 	v, ok := x.x.Get(k)
 	if w, exists := has[k]; ok != exists || v != w || x.x.Contains(k) != exists {
@@ -304,3 +319,7 @@ func (x *mapModel) check(e *env, key string) {
 func (x *valueModel) ttlOf() time.Duration { return x.ttl }
 func (x *listModel) ttlOf() time.Duration  { return x.ttl }
 func (x *mapModel) ttlOf() time.Duration   { return x.ttl }
+
+func (x *valueModel) setTTL(ttl time.Duration) { x.ttl = ttl }
+func (x *listModel) setTTL(ttl time.Duration)  { x.ttl = ttl }
+func (x *mapModel) setTTL(ttl time.Duration)   { x.ttl = ttl }

@@ -43,6 +43,13 @@ func Run(t *testing.T, open func(t testing.TB) state.ByteStores) {
 	run("map", testMap)
 	run("timers", testTimers)
 	run("timers of many keys", testTimerKeys)
+	run("sides of strings", func(e *env) { testSides(e, func(i int) string { return "key of some length " + strconv.Itoa(i) }) })
+	run("sides of numbers", func(e *env) { testSides(e, func(i int) int64 { return int64(i) }) })
+	run("sides of structs with strings", func(e *env) { testSides(e, func(i int) person { return person{strconv.Itoa(i / 3), int32(i % 3)} }) })
+	run("seen strings", func(e *env) { testSeen(e, func(i int) string { return "key of some length " + strconv.Itoa(i) }) })
+	run("seen numbers", func(e *env) { testSeen(e, func(i int) int64 { return int64(i) }) })
+	run("seen structs with strings", func(e *env) { testSeen(e, func(i int) person { return person{strconv.Itoa(i / 3), int32(i % 3)} }) })
+	run("seen is bounded", testSeenBounded)
 	run("cursor", testCursor)
 	run("long keys", testLongKeys)
 }

@@ -3,6 +3,7 @@ package statetest
 import (
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 
@@ -33,6 +34,9 @@ func runTables(run func(name string, f func(e *env))) {
 	run("table of strings", func(e *env) {
 		testTable(e, func(i int) string { return fmt.Sprint("key", i*i) }, number, ident)
 	})
+	run("table of strings on both sides of what stands in an entry", func(e *env) {
+		testTable(e, func(i int) string { return fmt.Sprintf("%0*d", 12+i%8, i) }, number, ident)
+	})
 	run("table of numbers", func(e *env) {
 		testTable(e, func(i int) int64 { return int64(i) * 1000003 }, number, ident)
 	})
@@ -45,6 +49,37 @@ func runTables(run func(name string, f func(e *env))) {
 	run("table of values that own memory", func(e *env) {
 		testTable(e, func(i int) string { return fmt.Sprint(i) }, change, clone)
 	})
+	run("numbered table of strings", func(e *env) {
+		testMade(e, numbered[string, int64](e, func(i int) string { return fmt.Sprint("key", i*i%7919) }), number, ident)
+	})
+	run("numbered table of numbers", func(e *env) {
+		testMade(e, numbered[int64, int64](e, func(i int) int64 { return int64(i % 20) }), number, ident)
+	})
+	run("numbered table of structs with strings", func(e *env) {
+		testMade(e, numbered[person, inner](e, func(i int) person { return person{fmt.Sprint(i / 3), int32(i % 3)} }), change, clone)
+	})
+}
+
+// maker makes a kind of table, its keys, and their hashes.
+type maker[K comparable, V any] struct {
+	key  func(i int) K
+	hash func(K) uint64
+	open func(s *state.Store, operator, name string) (state.Table[K, V], error)
+}
+
+// numbers are numbers of every length, at both ends.
+var numbers = []int64{0, 1, -1, 127, -300, 1 << 20, -1 << 33, math.MaxInt64, math.MinInt64}
+
+func numbered[K comparable, V any](e *env, key func(i int) K) maker[state.Numbered[K], V] {
+	keys, err := codec.KeyOf[K]()
+	e.must(err)
+	return maker[state.Numbered[K], V]{
+		key: func(i int) state.Numbered[K] {
+			return state.Numbered[K]{Key: key(i / len(numbers)), Number: numbers[i%len(numbers)]}
+		},
+		hash: func(k state.Numbered[K]) uint64 { return k.Hash(keys.Hash(k.Key)) },
+		open: state.NewNumbered[K, V],
+	}
 }
 
 func ident(v int64) int64 { return v }
@@ -65,12 +100,20 @@ func clone(v inner) inner {
 	return inner{slices.Clone(v.Counts), maps.Clone(v.Names), v.Last}
 }
 
-// testTable does random things to a table and to a map, and compares them and what comes back from snapshots.
 func testTable[K comparable, V any](e *env, key func(i int) K, change func(v *V, n int64), clone func(V) V) {
+	testMade(e, simple[K, V](e, key), change, clone)
+}
+
+func simple[K comparable, V any](e *env, key func(i int) K) maker[K, V] {
 	keys, err := codec.KeyOf[K]()
 	e.must(err)
+	return maker[K, V]{key, keys.Hash, state.NewTable[K, V]}
+}
+
+// testMade does random things to a table and to a map, and compares them and what comes back from snapshots.
+func testMade[K comparable, V any](e *env, m maker[K, V], change func(v *V, n int64), clone func(V) V) {
 	s := e.whole()
-	table, err := state.NewTable[K, V](s, "op", "table")
+	table, err := m.open(s, "op", "table")
 	e.must(err)
 
 	model, cut, frozen := map[K]V{}, map[K]V(nil), false
@@ -84,8 +127,8 @@ func testTable[K comparable, V any](e *env, key func(i int) K, change func(v *V,
 	var h history
 	many := 10 + e.rnd.IntN(500)
 	for range 6000 {
-		k := key(e.rnd.IntN(many))
-		hash := keys.Hash(k)
+		k := m.key(e.rnd.IntN(many))
+		hash := m.hash(k)
 		want, exists := model[k]
 		switch e.rnd.IntN(10) {
 		case 0, 1, 2, 3:
@@ -112,7 +155,7 @@ func testTable[K comparable, V any](e *env, key func(i int) K, change func(v *V,
 			}
 			h.snap(e, s, &frozen, func() { cut = copyModel() }, func() {
 				if e.rnd.IntN(4) == 0 {
-					checkRestored(e, &h, keys, cut)
+					checkRestored(e, &h, m, cut)
 				}
 			})
 		}
@@ -124,10 +167,10 @@ func testTable[K comparable, V any](e *env, key func(i int) K, change func(v *V,
 }
 
 // checkRestored restores the history into stores of another parallelism and compares all that they hold with the cut.
-func checkRestored[K comparable, V any](e *env, h *history, keys *codec.Key[K], cut map[K]V) {
+func checkRestored[K comparable, V any](e *env, h *history, m maker[K, V], cut map[K]V) {
 	var tables []state.Table[K, V]
 	stores := h.restore(e, func(s *state.Store) {
-		t, err := state.NewTable[K, V](s, "op", "table")
+		t, err := m.open(s, "op", "table")
 		e.must(err)
 		tables = append(tables, t)
 	})
@@ -135,7 +178,7 @@ func checkRestored[K comparable, V any](e *env, h *history, keys *codec.Key[K], 
 	for i, t := range tables {
 		mine := map[K]V{}
 		for k, v := range cut {
-			if flow.RangeOf(i, keyGroups, len(stores)).Contains(flow.GroupOf(keys.Hash(k), keyGroups)) {
+			if flow.RangeOf(i, keyGroups, len(stores)).Contains(flow.GroupOf(m.hash(k), keyGroups)) {
 				mine[k] = v
 			}
 		}

@@ -5,7 +5,8 @@ import (
 	"github.com/millrace-io/millrace/flow"
 )
 
-// keyed is an arenaTable seen with keys of K.
+// keyed is an arenaTable seen with keys of K: strings, and keys that are told apart by their canonical bytes. One type for both
+// halves what the compiler makes for each pair of K and V.
 type keyed[K comparable, V any] struct {
 	arenaTable[V]
 	keys    keying[K]
@@ -27,7 +28,8 @@ func (t *keyed[K, V]) key(p *part[arenaKey, V], key arenaKey) K {
 		}
 		return asKey[K](p.ar.get(key.ref()))
 	}
-	k, err := t.keys.decode(bytesOf(p.ar.get(key.ref())))
+	var buf [inlineMax + 1]byte
+	k, err := t.keys.decode(key.bytes(&p.ar, buf[:0]))
 	if err != nil {
 		fail("operator %q: state %q: key in memory: %w", t.operator, t.name, err)
 	}
@@ -60,33 +62,21 @@ func (t *keyed[K, V]) restored() error {
 	return nil
 }
 
-// stringTable is the table of string keys: K and string have the same memory, so no key is copied to be looked up.
-type stringTable[K comparable, V any] struct{ keyed[K, V] }
-
-func (t *stringTable[K, V]) At(h uint64, k K) *V          { return t.at(h, asString(k)) }
-func (t *stringTable[K, V]) Get(h uint64, k K) (*V, bool) { return t.get(h, asString(k)) }
-func (t *stringTable[K, V]) Delete(h uint64, k K) bool    { return t.deleteKey(h, asString(k)) }
-
-func (t *stringTable[K, V]) AtNew(h uint64, k K) (v *V, fresh bool) {
-	n := t.n
-	v = t.at(h, asString(k))
-	return v, t.n != n
-}
-
-// bytesTable is the table of all other keys with pointers, told apart by their canonical bytes.
-type bytesTable[K comparable, V any] struct{ keyed[K, V] }
-
-func (t *bytesTable[K, V]) canonical(k K) string {
+// view is the bytes of a key, good until the next call. A string K has the memory of a string, so no key is copied to be looked up.
+func (t *keyed[K, V]) view(k K) string {
+	if t.keys.form == codec.KeyString {
+		return asString(k)
+	}
 	t.scratch = t.keys.append(t.scratch[:0], k)
 	return stringOf(t.scratch)
 }
 
-func (t *bytesTable[K, V]) At(h uint64, k K) *V          { return t.at(h, t.canonical(k)) }
-func (t *bytesTable[K, V]) Get(h uint64, k K) (*V, bool) { return t.get(h, t.canonical(k)) }
-func (t *bytesTable[K, V]) Delete(h uint64, k K) bool    { return t.deleteKey(h, t.canonical(k)) }
+func (t *keyed[K, V]) At(h uint64, k K) *V          { return t.at(h, t.view(k)) }
+func (t *keyed[K, V]) Get(h uint64, k K) (*V, bool) { return t.get(h, t.view(k)) }
+func (t *keyed[K, V]) Delete(h uint64, k K) bool    { return t.deleteKey(h, t.view(k)) }
 
-func (t *bytesTable[K, V]) AtNew(h uint64, k K) (v *V, fresh bool) {
+func (t *keyed[K, V]) AtNew(h uint64, k K) (v *V, fresh bool) {
 	n := t.n
-	v = t.at(h, t.canonical(k))
+	v = t.at(h, t.view(k))
 	return v, t.n != n
 }

@@ -1,0 +1,229 @@
+package state
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/millrace-io/millrace/codec"
+	"github.com/millrace-io/millrace/internal/delta"
+)
+
+// Side is the records that a join keeps of one input. The records of a key have positions, from 0 for the oldest; records of one
+// time stand in the order they came in.
+type Side[K comparable, V any] struct {
+	x     *Sides[K]
+	which int
+	table Table[uint64, kept[K, V]]
+	keep  Keep
+	due   calendar
+}
+
+// kept is a record of a side.
+type kept[K comparable, V any] struct {
+	Key    K
+	TimeNS int64
+	Marked bool
+	Value  V
+}
+
+func (kept[K, V]) wraps() {}
+
+// NewSide makes one of the two sides, 0 or 1, under a name.
+func NewSide[V any, K comparable](x *Sides[K], which int, name string, keep Keep) (*Side[K, V], error) {
+	values, err := codec.Derive[kept[K, V]]()
+	if err != nil {
+		return nil, fmt.Errorf("operator %q: state %q: value: %w", x.operator, name, err)
+	}
+	if err := checkName(x.operator, name); err != nil {
+		return nil, err
+	}
+	numbers, err := recordKeying()
+	if err != nil {
+		return nil, err
+	}
+	table, err := newNumberTable(x.s, x.operator, name, numbers, values)
+	if err != nil {
+		return nil, err
+	}
+	d := &Side[K, V]{x: x, which: which, table: table, keep: keep, due: newCalendar(max(keep.Span, keep.For), keep.Ordered)}
+	x.rebuilds = append(x.rebuilds, d.rebuild)
+	return d, nil
+}
+
+func (d *Side[K, V]) of(l Line) *lineSide { return &d.x.line(l).sides[d.which] }
+
+// Add keeps a record.
+func (d *Side[K, V]) Add(l Line, timeNS int64, v V, marked bool) {
+	p, e := &d.x.parts[l.at.part()], d.x.line(l)
+	id := recordID(p.next, e.hash)
+	s := &e.sides[d.which]
+	s.add(&d.x.pool, stamp{timeNS, p.next})
+	p.next++
+	r := d.table.At(recordHash(id), id)
+	r.Key, r.TimeNS, r.Marked, r.Value = e.key, timeNS, marked, v
+	d.note(l, s)
+}
+
+// note sees to it that the calendar has a cell for the line no later than its first record is due.
+func (d *Side[K, V]) note(l Line, s *lineSide) {
+	due, ok := d.keep.due(&s.stamps)
+	if !ok || s.noted && s.cellNS <= due {
+		return
+	}
+	s.noted, s.cellNS = true, due
+	d.due.push(due, uint64(l.at))
+}
+
+// Len is the number of records of the key.
+func (d *Side[K, V]) Len(l Line) int { return d.of(l).len() }
+
+// Between is the positions of the records with fromNS <= time <= toNS, the second behind the last.
+func (d *Side[K, V]) Between(l Line, fromNS, toNS int64) (i, j int) {
+	s := d.of(l)
+	if s.len() == 0 {
+		return 0, 0
+	}
+	i, j = s.before(fromNS), s.after(toNS)
+	return i, max(i, j)
+}
+
+// TimeNS is the time of the record at position i.
+func (d *Side[K, V]) TimeNS(l Line, i int) int64 { return d.of(l).live()[i].timeNS }
+
+func (d *Side[K, V]) id(l Line, i int) uint64 {
+	e := d.x.line(l)
+	return recordID(e.sides[d.which].live()[i].n, e.hash)
+}
+
+// Get is the record at position i, for reading, and whether it is marked. The pointer is good until the next call on this side.
+func (d *Side[K, V]) Get(l Line, i int) (v *V, marked bool) {
+	id := d.id(l, i)
+	r, ok := d.table.Get(recordHash(id), id)
+	if !ok {
+		fail("operator %q: record %d of a side is missing: %w", d.x.operator, id>>16, codec.ErrDamaged)
+	}
+	return &r.Value, r.Marked
+}
+
+// Mark marks the record at position i.
+func (d *Side[K, V]) Mark(l Line, i int) {
+	id := d.id(l, i)
+	d.table.At(recordHash(id), id).Marked = true
+}
+
+// Remove forgets the records at the positions [i, j). The line stays until Release.
+func (d *Side[K, V]) Remove(l Line, i, j int) {
+	e := d.x.line(l)
+	s := &e.sides[d.which]
+	for _, at := range s.live()[i:j] {
+		id := recordID(at.n, e.hash)
+		d.table.Delete(recordHash(id), id)
+	}
+	s.remove(&d.x.pool, i, j)
+}
+
+// Due is a line whose first record is due at nowNS. The caller removes what DueLen says, or some of it, calls Done, and asks again.
+func (d *Side[K, V]) Due(nowNS int64) (l Line, ok bool) {
+	for {
+		c, ok := d.due.pop(nowNS)
+		if !ok {
+			return Line{}, false
+		}
+		l := Line{place(c.node)}
+		s := d.of(l)
+		if !s.noted || s.cellNS != c.dueNS {
+			continue // an earlier cell has been here
+		}
+		s.noted = false
+		if due, ok := d.keep.due(&s.stamps); ok && due <= nowNS && (due == c.dueNS || !d.keep.Ordered) {
+			return l, true
+		}
+		d.note(l, s) // the first record then has been removed
+	}
+}
+
+// DueLen is how many records of the line are due at nowNS, from position 0 on.
+func (d *Side[K, V]) DueLen(l Line, nowNS int64) (n int) {
+	s := d.of(l)
+	rest := stamps{s.buf, s.head}
+	for rest.len() > 0 {
+		if due, ok := d.keep.due(&rest); !ok || due > nowNS {
+			break
+		}
+		rest.head++
+		n++
+	}
+	return n
+}
+
+// Done ends the visit of a line that Due gave.
+func (d *Side[K, V]) Done(l Line) {
+	if s := d.of(l); s.len() > 0 {
+		d.note(l, s)
+		return
+	}
+	d.x.Release(l)
+}
+
+// NextNS is a time before which Due finds nothing; math.MaxInt64 when there is nothing.
+func (d *Side[K, V]) NextNS() int64 { return d.due.nextNS() }
+
+// DueNS is the time of what Due gives next at nowNS, in a side that is ordered, and about that in one that is not.
+func (d *Side[K, V]) DueNS(nowNS int64) int64 {
+	if len(d.due.active) == 0 {
+		d.due.load(nowNS)
+	}
+	return d.due.nextNS()
+}
+
+// Records is the number of records kept.
+func (d *Side[K, V]) Records() int { return d.table.Len() }
+
+// rebuild makes the index out of the table.
+func (d *Side[K, V]) rebuild() error {
+	_, name := d.table.(namedState).id()
+	var bad error
+	lines := map[Line]bool{}
+	var cur Cursor
+	for d.table.Scan(&cur, 1<<20, func(id uint64, r *kept[K, V]) {
+		hash := d.x.keys.hash(r.Key)
+		if hash&0xffff != id&0xffff {
+			bad = fmt.Errorf("restore operator %q: state %q: record %d does not belong to its key: %w", d.x.operator, name, id>>16, delta.ErrDamaged)
+			return
+		}
+		l := d.x.At(hash, r.Key)
+		p, s := &d.x.parts[l.at.part()], d.of(l)
+		if len(s.buf) == cap(s.buf) {
+			s.makeRoom(&d.x.pool)
+		}
+		s.buf = append(s.buf, stamp{r.TimeNS, id >> 16})
+		p.next = max(p.next, id>>16+1)
+		lines[l] = true
+	}) {
+	}
+	for l := range lines { // in any order: the calendar has an order of its own
+		s := d.of(l)
+		slices.SortFunc(s.live(), func(a, b stamp) int { return cmp.Or(cmp.Compare(a.timeNS, b.timeNS), cmp.Compare(a.n, b.n)) })
+		d.note(l, s)
+	}
+	return bad
+}
+
+// newNumberTable is newTable for keys without pointers: a compiler then has two forms of tables to make of each kept, and not three.
+func newNumberTable[V any](s *Store, operator, name string, keys keying[uint64], values valuing[V]) (Table[uint64, V], error) {
+	switch {
+	case s.byName[stateName{operator, name}] != nil:
+		return nil, fmt.Errorf("operator %q: state name %q used twice", operator, name)
+	case s.o.Bytes != nil:
+		p, err := newPaged(s, operator, name, keys, values)
+		if err != nil {
+			return nil, fmt.Errorf("operator %q: state %q: open byte store: %w", operator, name, err)
+		}
+		s.add(p)
+		return p, nil
+	}
+	t := newPlain(s, operator, name, keys, values)
+	s.add(t)
+	return t, nil
+}

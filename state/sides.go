@@ -1,0 +1,192 @@
+package state
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/millrace-io/millrace/codec"
+	"github.com/millrace-io/millrace/flow"
+)
+
+// Sides finds the records that a join keeps of its two inputs: by key, and for each key and side in the order of their times. The
+// records are entries of tables, one each, so a snapshot has what was added and removed and no more. What finds them is derived
+// from them, rebuilt after a restore, and in memory also when the store has byte stores: a line for each key, 16 bytes for each
+// record, and a cell of a calendar for each key and side, which says when the oldest record may be let go. So no record has a
+// timer, and records go in the order of time at the cost of one append for each key that has any.
+//
+// The task's loop alone calls it, and its Side handles.
+type Sides[K comparable] struct {
+	s        *Store
+	operator string
+	keys     keying[K]
+	same     func(a, b K) bool
+	mask, lo int
+	parts    []sidePart[K]
+	pool     stampPool
+	rebuilds []func() error
+}
+
+// sidePart is the lines of a key group.
+type sidePart[K comparable] struct {
+	ix   index
+	sl   slab[line[K]]
+	next uint64 // number of the next record; those of a key group are numbered whoever owns it
+}
+
+// line is a key with its records on both sides.
+type line[K comparable] struct {
+	key   K
+	hash  uint64
+	sides [2]lineSide
+}
+
+type lineSide struct {
+	stamps
+	cellNS int64 // the cell of the calendar that stands for it
+	noted  bool  // there is one
+}
+
+// Line is a key's place in a Sides, good until the key has no record on either side.
+type Line struct{ at place }
+
+// NewSides makes the index of the sides of operator.
+func NewSides[K comparable](s *Store, operator string) (*Sides[K], error) {
+	keys, err := keyingOf[K]()
+	if err != nil {
+		return nil, fmt.Errorf("operator %q: key: %w", operator, err)
+	}
+	x := &Sides[K]{s: s, operator: operator, keys: keys, lo: s.o.Groups.Lo, mask: s.o.KeyGroups - 1}
+	x.same = func(a, b K) bool { return a == b }
+	if keys.form == codec.KeyBytes {
+		x.same = func(a, b K) bool { return keys.compare(a, b) == 0 }
+	}
+	x.parts = make([]sidePart[K], s.o.Groups.Len())
+	for i := range x.parts {
+		x.parts[i].ix.slots = noSlots
+	}
+	s.restores = append(s.restores, x.rebuild)
+	return x, nil
+}
+
+func (x *Sides[K]) line(l Line) *line[K] { return x.parts[l.at.part()].sl.at(l.at.pos()) }
+
+// find is the place of a key, or the empty slot where the search ended.
+func (x *Sides[K]) find(hash uint64, key K) (slot uint64, l Line, ok bool) {
+	g := int(hash&uint64(x.mask)) - x.lo
+	p := &x.parts[g]
+	for i := hash >> 32 & p.ix.mask; ; i = (i + 1) & p.ix.mask {
+		s := p.ix.slots[i]
+		if s == 0 {
+			return i, Line{}, false
+		}
+		if s>>32 != hash>>32 {
+			continue
+		}
+		if e := p.sl.at(uint32(s) - 1); e.hash == hash && x.same(e.key, key) {
+			return i, Line{placeOf(g, uint32(s)-1)}, true
+		}
+	}
+}
+
+// At is the line of a key, made if there is none. It must get a record, or be given back by Release.
+func (x *Sides[K]) At(hash uint64, key K) Line {
+	slot, l, ok := x.find(hash, key)
+	if ok {
+		return l
+	}
+	g := int(hash&uint64(x.mask)) - x.lo
+	p := &x.parts[g]
+	pos, e := p.sl.alloc()
+	p.ix.put(slot, hash, pos)
+	e.key, e.hash = key, hash
+	return Line{placeOf(g, pos)}
+}
+
+// Release forgets the line if it has no records.
+func (x *Sides[K]) Release(l Line) {
+	e := x.line(l)
+	if e.sides[0].len() > 0 || e.sides[1].len() > 0 {
+		return
+	}
+	p := &x.parts[l.at.part()]
+	p.ix.remove(p.ix.slotOf(e.hash, l.at.pos()))
+	*e = line[K]{}
+	p.sl.free(l.at.pos())
+}
+
+// Key is the line's key with its hash.
+func (x *Sides[K]) Key(l Line) (K, uint64) {
+	e := x.line(l)
+	return e.key, e.hash
+}
+
+// Keys is the number of keys with records.
+func (x *Sides[K]) Keys() (n int) {
+	for i := range x.parts {
+		n += x.parts[i].ix.n
+	}
+	return n
+}
+
+func (x *Sides[K]) rebuild() error {
+	for _, f := range x.rebuilds {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Keep says how long a side keeps its records.
+type Keep struct {
+	// For is how long after its time a record is kept: it goes when the clock has passed the sum. -1 ns: when it has reached its time.
+	For time.Duration
+	// Forever keeps records until they are removed.
+	Forever bool
+	// Newest keeps a record until the next newer one of its key is due to go by For, which then stands for it: the newest
+	// record that is due always stays.
+	Newest bool
+	// Span is how far apart the times of records that are kept at once may lie, about; 0: For.
+	Span time.Duration
+	// Ordered hands records out in the order of their times, each as soon as it is due. Otherwise they come in any order and
+	// up to a 64th of the span later, which costs less.
+	Ordered bool
+}
+
+// due is when the first record of a key is due to go.
+func (k *Keep) due(s *stamps) (atNS int64, ok bool) {
+	at := 0
+	if k.Newest {
+		at = 1
+	}
+	if k.Forever || s.len() <= at {
+		return 0, false
+	}
+	t, after := s.live()[at].timeNS, int64(min(k.For, math.MaxInt64-1))+1
+	switch {
+	case after > 0 && t > math.MaxInt64-after:
+		return math.MaxInt64, true
+	case after < 0 && t < math.MinInt64-after:
+		return math.MinInt64, true
+	}
+	return t + after, true
+}
+
+// recordKeying names a record by its number and the low half of its key's hash, of which 16 bits suffice for any key group. Numbers
+// follow one another, and so do the places in the table's index: look-ups of neighbours in time touch the same memory.
+func recordKeying() (keying[uint64], error) {
+	numbers, err := codec.KeyOf[uint64]()
+	if err != nil {
+		return keying[uint64]{}, err
+	}
+	return keying[uint64]{
+		form: codec.KeyPlain, schema: numbers.Schema(), hash: recordHash,
+		append: numbers.Append, decode: numbers.Decode, compare: numbers.Compare,
+	}, nil
+}
+
+func recordID(n, keyHash uint64) uint64 { return n<<16 | keyHash&0xffff }
+func recordHash(id uint64) uint64       { return id>>16<<32 | id&0xffff }
+
+var _ [1<<16 - flow.MaxKeyGroups]struct{} // recordID keeps enough of a hash
