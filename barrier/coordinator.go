@@ -16,6 +16,10 @@ type CoordinatorConfig struct {
 	EveryNS     int64      // from the start of an epoch to the start of the next; 0: only the last epoch is cut
 	TimeoutNS   int64      // how long an epoch may wait for its tasks, and again for its record; 0: DefaultTimeoutNS
 	FailuresMax int        // so many epochs abandoned in a row fail the attempt; 0: DefaultFailuresMax
+
+	Batch     int64 // the number of the next batch to end
+	TriggerNS int64 // in real time: an epoch that starts so long after the newest trigger is one, and so is the last; 0: none is
+	BatchConfig
 }
 
 const (
@@ -56,6 +60,10 @@ type Coordinator struct {
 	last  bool     // the newest epoch is a last one
 	ended bool     // all tasks had ended when the newest epoch started
 	do    []Do     // the answer being put together
+
+	batch     int64 // the number of the next batch to end
+	triggerNS int64 // in real time: when the next epoch to start is a trigger
+	batching
 }
 
 // NewCoordinator makes the coordinator of an attempt that begins now: the first epoch is due EveryNS later. It panics
@@ -74,8 +82,10 @@ func NewCoordinator(cfg CoordinatorConfig, nowNS int64) *Coordinator {
 		cfg.FailuresMax = DefaultFailuresMax
 	}
 	before := cfg.First - 1
-	c := &Coordinator{cfg: cfg, started: before, aligned: before, completed: before, ends: newRollCall(cfg.Tasks)}
+	c := &Coordinator{cfg: cfg, started: before, aligned: before, completed: before, ends: newRollCall(cfg.Tasks), batch: cfg.Batch}
+	c.triggerNS = after(nowNS, cfg.TriggerNS)
 	c.due(nowNS)
+	c.beginBatches(nowNS)
 	return c
 }
 
@@ -130,7 +140,8 @@ func (c *Coordinator) Ended(task int, nowNS int64) []Do {
 	return c.advance(nowNS)
 }
 
-// Stop asks for a last epoch, after the running one, and then Finish. Repeating it changes nothing.
+// Stop asks for a last epoch, after the running one and after the batch that is being read, and then Finish. Repeating it
+// changes nothing.
 func (c *Coordinator) Stop(nowNS int64) []Do {
 	c.stop = true
 	return c.advance(nowNS)
@@ -142,6 +153,9 @@ func (c *Coordinator) NextNS() int64 {
 	case aligning, recording:
 		return c.deadlineNS
 	case idle:
+		if c.batched {
+			return c.nextBatchNS()
+		}
 		return c.dueNS
 	}
 	return math.MaxInt64

@@ -31,6 +31,11 @@ func (m *coordinatorMachine) run(c command) ([]string, error) {
 		m.c = barrier.NewCoordinator(barrier.CoordinatorConfig{
 			Tasks: int(c.num("tasks", 1)), First: flow.Epoch(c.num("first", 0)), FailuresMax: int(c.num("failures", 0)),
 			EveryNS: c.num("every", 0) * ms, TimeoutNS: c.num("timeout", 0) * ms,
+			Batch: c.num("batch", 0), TriggerNS: c.num("trigger", 0) * ms,
+			BatchConfig: barrier.BatchConfig{
+				Batches: c.num("batches", 0) > 0, Planned: c.num("planned", 0) > 0, BatchesMax: c.num("max", 0),
+				UntilNothing: c.num("untilnothing", 0) > 0, Unrecorded: c.num("unrecorded", 0) > 0,
+			},
 		}, now)
 		return m.answer(nil), nil
 	case "tick":
@@ -41,6 +46,10 @@ func (m *coordinatorMachine) run(c command) ([]string, error) {
 		return m.answer(m.c.Recorded(epoch, reason(c), now)), nil
 	case "ended":
 		return m.answer(m.c.Ended(task, now)), nil
+	case "planned":
+		return m.answer(m.c.Planned(c.num("something", 1) > 0, now)), nil
+	case "batchread":
+		return m.answer(m.c.BatchRead(now)), nil
 	case "stop":
 		return m.answer(m.c.Stop(now)), nil
 	}

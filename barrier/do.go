@@ -26,6 +26,12 @@ const (
 	Abandoned
 	// Fail ends the attempt, for the reason Err. Nothing follows it.
 	Fail
+	// Plan asks all sources where the next batch should end; Planned is the answer.
+	Plan
+	// Read lets all sources read the batch that was planned, to its ends and not beyond; BatchRead is the answer.
+	Read
+	// Flow lets all sources read on without ends, behind a batch that an earlier attempt had planned: what follows is real time.
+	Flow
 	// Finish ends the job: the last epoch is complete. Let the sinks end their commits first. Nothing follows it.
 	Finish
 )
@@ -43,6 +49,12 @@ func (k DoKind) String() string {
 		return "abandoned"
 	case Fail:
 		return "fail"
+	case Plan:
+		return "plan"
+	case Read:
+		return "read"
+	case Flow:
+		return "flow"
 	case Finish:
 		return "finish"
 	}
@@ -55,8 +67,14 @@ type Do struct {
 	Epoch flow.Epoch // Start, Record, Commit, Abandoned: the epoch meant. Finish: the last complete one
 	From  flow.Epoch // Record: the oldest epoch whose parts belong in this record; From < Epoch when some were abandoned
 	Last  bool       // Start: an epoch to finish on; an abandoned one is tried again
-	Ended bool       // Finish: all tasks had ended before the last epoch started; else the job was stopped
+	Ended bool       // Finish: all tasks had ended before the last epoch started
+	Done  bool       // Finish: all batches that were asked for are complete; neither Ended nor Done: the job was stopped
 	Err   error      // Abandoned, Fail: why
+
+	// Batch is the batch that Start's barrier ends, NoBatch when it is no trigger; Record, Commit: the newest batch that
+	// has ended with the epoch, NoBatch before the first; Read: the batch to be read.
+	Batch int64
+	Plan  bool // Record: the ends of the batch that follows belong in the record
 }
 
 // String renders the action on one line, for logs and scripts.
@@ -71,8 +89,19 @@ func (d Do) String() string {
 	if d.Last {
 		s += " last"
 	}
-	if d.Kind == Finish {
+	switch d.Kind {
+	case Finish:
 		s += fmt.Sprintf(" ended=%t", d.Ended)
+		if d.Done {
+			s += " done"
+		}
+	case Start, Record, Commit, Read:
+		if d.Batch != flow.NoBatch {
+			s += fmt.Sprintf(" batch=%d", d.Batch)
+		}
+	}
+	if d.Plan {
+		s += " plan"
 	}
 	if d.Err != nil {
 		s += fmt.Sprintf(" err=%q", d.Err)

@@ -13,11 +13,16 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 	switch {
 	case c.phase == aligning && c.answeredAll():
 		c.record(nowNS)
-	case c.phase == idle && c.last && c.completed == c.started:
+	case c.phase == idle && c.lastComplete():
 		c.phase = over
-		c.add(Do{Kind: Finish, Epoch: c.completed, Ended: c.ended})
-	case c.phase == idle && (c.stop || c.ends.missing == 0 || nowNS >= c.dueNS):
-		c.start(nowNS)
+		c.add(Do{Kind: Finish, Epoch: c.completed, Ended: c.ended, Done: c.done})
+	case c.phase != idle || c.reading:
+	case c.stop || c.done || c.ends.missing == 0:
+		c.start(nowNS, false)
+	case c.batched:
+		c.advanceBatch(nowNS)
+	case nowNS >= c.dueNS:
+		c.start(nowNS, false)
 	}
 	// completed <= aligned <= started: no epoch is complete before its record, none recorded before all tasks answered.
 	invariants.Check(c.completed <= c.aligned && c.aligned <= c.started, "epochs %d %d %d", c.completed, c.aligned, c.started)
@@ -27,32 +32,53 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 	return do
 }
 
-func (c *Coordinator) start(nowNS int64) {
+// lastComplete says whether the epoch to finish on is complete. When a job's batches were all there was to do, and the last of
+// them brought the end of input, one more tells so.
+func (c *Coordinator) lastComplete() bool {
+	return c.last && c.completed == c.started && (c.ended || c.stop || c.ends.missing > 0)
+}
+
+// start starts an epoch. endsBatch says that it ends the batch that was read; in real time that is a matter of time.
+func (c *Coordinator) start(nowNS int64, endsBatch bool) {
 	c.started++
 	c.pending = append(c.pending, &epoch{c.started, newRollCall(c.cfg.Tasks)})
 	c.ended = c.ends.missing == 0
-	c.last = c.stop || c.ended
-	c.due(nowNS)
+	c.last = c.stop || c.done || c.ended
 	c.wait(aligning, nowNS)
-	c.add(Do{Kind: Start, Epoch: c.started, Last: c.last})
+	if !c.batched {
+		c.due(nowNS)
+		endsBatch = c.cfg.TriggerNS > 0 && (c.last || nowNS >= c.triggerNS)
+		if endsBatch {
+			c.triggerNS = after(nowNS, c.cfg.TriggerNS)
+		}
+	}
+	batch := int64(flow.NoBatch)
+	if endsBatch {
+		batch = c.batch
+		c.batch++
+	}
+	c.add(Do{Kind: Start, Epoch: c.started, Last: c.last, Batch: batch})
 }
 
 func (c *Coordinator) record(nowNS int64) {
 	c.aligned = c.started
 	c.wait(recording, nowNS)
-	c.add(Do{Kind: Record, Epoch: c.started, From: c.completed + 1})
+	c.recordsPlan = c.plan == ready || c.plan == planned
+	c.add(Do{Kind: Record, Epoch: c.started, From: c.completed + 1, Batch: c.batch - 1, Plan: c.recordsPlan})
 }
 
 func (c *Coordinator) complete() {
 	c.completed, c.failures, c.phase = c.started, 0, idle
 	c.pending = c.pending[:0]
-	c.add(Do{Kind: Commit, Epoch: c.completed})
+	c.add(Do{Kind: Commit, Epoch: c.completed, Batch: c.batch - 1})
+	c.completeBatch()
 }
 
 // abandon ends the epoch in flight without a record; it stays pending so that its late parts find their way into the next.
 func (c *Coordinator) abandon(why error) {
 	c.failures++
 	c.phase = idle
+	c.retryNS = after(c.deadlineNS-c.cfg.TimeoutNS, retryAfterNS)
 	c.add(Do{Kind: Abandoned, Epoch: c.started, Err: why})
 	if c.failures >= c.cfg.FailuresMax {
 		c.fail(fmt.Errorf("%d epochs abandoned in a row: %w", c.failures, why))

@@ -39,6 +39,7 @@ type Lane[T any] struct {
 	consumer *Bell       // rung when a batch arrives
 	producer *Bell       // rung when room was made for a producer that was refused
 	refused  atomic.Bool // the producer waits for room
+	refuse   func() bool // see Refuse
 }
 
 // NewLane makes a lane for at most batchesMax batches. A nil bell belongs to an end that blocks instead.
@@ -48,6 +49,9 @@ func NewLane[T any](batchesMax int, pool *Pool[T], producer, consumer *Bell) *La
 
 // TrySend hands b over, or refuses when the lane is full: then the producer's bell rings when there is room.
 func (l *Lane[T]) TrySend(b *flow.Batch[T]) bool {
+	if l.refuse != nil && l.refuse() {
+		return false
+	}
 	select {
 	case l.c <- b:
 		l.consumer.Ring()
@@ -81,6 +85,10 @@ func (l *Lane[T]) made() {
 		l.producer.Ring()
 	}
 }
+
+// Refuse makes TrySend refuse whenever f says so, although there is room: for tests of what a refused producer does. It must be
+// called before the lane is used; the producer must try again without a ring of its bell.
+func (l *Lane[T]) Refuse(f func() bool) { l.refuse = f }
 
 // Send hands b over, waiting for room until ctx ends. For I/O goroutines only.
 func (l *Lane[T]) Send(ctx context.Context, b *flow.Batch[T]) error {

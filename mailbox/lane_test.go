@@ -42,7 +42,7 @@ func TestMarksHoldAfterTheRecordsBeforeThem(t *testing.T) {
 	p.out.Add(0, 1, 10, 0)
 	p.out.Watermark(10)
 	p.out.Add(0, 2, 20, 0)
-	p.out.Barrier(7)
+	p.out.Barrier(flow.BarrierOf(7, flow.NoBatch))
 	p.out.Add(0, 3, 30, 0)
 	p.out.End()
 	want := []struct {

@@ -10,8 +10,9 @@ type Outlet interface {
 	Watermark(ns int64)
 	// Idle says whether the lanes hold the consumer's watermark back.
 	Idle(bool)
-	// Barrier closes the open batches with the barrier of e: what is added later belongs to the next epoch.
-	Barrier(e flow.Epoch)
+	// Barrier closes the open batches with a barrier, a mark made by flow.BarrierOf: what is added later belongs to the next
+	// epoch.
+	Barrier(m flow.Mark)
 	// End closes the open batches with the end of records.
 	End()
 	// Blocked says whether a batch was refused and waits. A task with a blocked outlet takes no input.
@@ -35,7 +36,6 @@ type Out[T any] struct {
 	refused int // batches on pending lists
 	attempt flow.Attempt
 	idle    bool
-	told    bool // idle was sent
 }
 
 // NewOut makes the producer's end of lanes, which share pool. Batches hold at most the pool's number of records.
@@ -125,16 +125,22 @@ func (o *Out[T]) Flush() {
 // Watermark implements Outlet.
 func (o *Out[T]) Watermark(ns int64) { o.wmNS = max(o.wmNS, ns) }
 
-// Idle implements Outlet. Going idle is sent at once; a later record or watermark ends it.
+// Idle implements Outlet. Both are sent at once, and to all lanes: a lane whose consumer did not hear that its producer is active
+// again would let time pass it.
 func (o *Out[T]) Idle(idle bool) {
-	if o.idle = idle; idle && !o.told {
-		o.mark(flow.Mark{Has: flow.HasIdle})
+	if idle == o.idle {
+		return
 	}
-	o.told = idle
+	o.idle = idle
+	if idle {
+		o.mark(flow.Mark{Has: flow.HasIdle})
+		return
+	}
+	o.mark(flow.Mark{WatermarkNS: o.wmNS, Has: flow.HasWatermark})
 }
 
 // Barrier implements Outlet.
-func (o *Out[T]) Barrier(e flow.Epoch) { o.mark(flow.Mark{Epoch: e, Has: flow.HasBarrier}) }
+func (o *Out[T]) Barrier(m flow.Mark) { o.mark(m) }
 
 // End implements Outlet.
 func (o *Out[T]) End() { o.mark(flow.Mark{Has: flow.HasEnd}) }

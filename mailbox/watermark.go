@@ -33,6 +33,31 @@ func (w *Watermarks) Restore(ns int64) { w.outN = max(w.outN, ns) }
 // Live is the number of inputs that have not ended.
 func (w *Watermarks) Live() int { return w.live }
 
+// Add adds an input that has promised nothing, and says which number it has: a split that was found while running. It holds the
+// combined watermark where it is.
+func (w *Watermarks) Add() int {
+	w.in = append(w.in, laneMark{ns: flow.NoWatermarkNS})
+	w.live++
+	return len(w.in) - 1
+}
+
+// Final makes the combined watermark the final one, whatever the inputs promised: no record follows on any of them.
+func (w *Watermarks) Final() (moved bool) {
+	moved = w.outN < flow.FinalWatermarkNS
+	w.outN = flow.FinalWatermarkNS
+	return moved
+}
+
+// Idle says that no input holds the combined watermark back.
+func (w *Watermarks) Idle() bool {
+	for i := range w.in {
+		if l := &w.in[i]; !l.idle && !l.ended {
+			return false
+		}
+	}
+	return true
+}
+
 // Observe takes input i's mark and the number of records before it. It says whether the combined watermark moved.
 func (w *Watermarks) Observe(i int, m flow.Mark, records int) (moved bool) {
 	l := &w.in[i]
@@ -62,7 +87,7 @@ func (w *Watermarks) advance() bool {
 			low, any = min(low, l.ns), true
 		}
 	}
-	if !any { // all idle or ended: what the ended ones promised last holds
+	if !any {
 		low = w.promised()
 	}
 	if low <= w.outN {
@@ -72,11 +97,14 @@ func (w *Watermarks) advance() bool {
 	return true
 }
 
-// promised is the largest watermark of any input: with none left to hold it back, time stands there.
+// promised is the largest watermark of any input: with none left to hold it back, time stands there. The end of time is not among
+// them while an input is only idle: it was promised for the inputs that have ended.
 func (w *Watermarks) promised() int64 {
 	high := int64(flow.NoWatermarkNS)
 	for i := range w.in {
-		high = max(high, w.in[i].ns)
+		if ns := w.in[i].ns; ns < flow.FinalWatermarkNS || w.live == 0 {
+			high = max(high, ns)
+		}
 	}
 	return high
 }

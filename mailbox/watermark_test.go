@@ -42,6 +42,23 @@ func TestWatermarkIsTheMinimumOfLiveInputs(t *testing.T) {
 	}
 }
 
+// A source's task without splits ends at once, and its end is the end of time for it alone.
+func TestAnEndedInputDoesNotEndTimeForIdleOnes(t *testing.T) {
+	w := mailbox.NewWatermarks(3)
+	w.Observe(0, flow.Mark{WatermarkNS: flow.FinalWatermarkNS, Has: flow.HasWatermark | flow.HasEnd}, 0)
+	w.Observe(1, wm(10), 1)
+	w.Observe(2, wm(20), 1)
+	w.Observe(1, flow.Mark{Has: flow.HasIdle}, 0)
+	if w.Observe(2, flow.Mark{Has: flow.HasIdle}, 0); w.Current() != 20 {
+		t.Fatalf("watermark %d with all but the ended input idle, want 20", w.Current())
+	}
+	w.Observe(1, flow.Mark{WatermarkNS: flow.FinalWatermarkNS, Has: flow.HasWatermark | flow.HasEnd}, 0)
+	w.Observe(2, flow.Mark{WatermarkNS: flow.FinalWatermarkNS, Has: flow.HasWatermark | flow.HasEnd}, 0)
+	if w.Current() != flow.FinalWatermarkNS {
+		t.Fatalf("watermark %d when all inputs have ended, want the final one", w.Current())
+	}
+}
+
 func TestRestoredWatermarkNeverMovesBack(t *testing.T) {
 	w := mailbox.NewWatermarks(1)
 	w.Restore(100)

@@ -66,7 +66,7 @@ func (p *Plan) parallelism(s *Step, o Options) int {
 	if !s.Source && p.partitioned(s) {
 		return p.Tasks(s.In[0].From)
 	}
-	if s.Source || s.Keyed || s.In[0].Ship != Forward {
+	if s.Source || s.In[0].Ship != Forward {
 		return max(o.Default, 1)
 	}
 	n := 0
@@ -83,11 +83,22 @@ func (p *Plan) partitioned(s *Step) bool {
 
 // fuses says whether s runs in the task of its input: one input, forwarded or partitioned alike, with the same parallelism.
 func (p *Plan) fuses(s *Step, tasks int) (chain int, ok bool) {
-	if len(s.In) != 1 || s.In[0].Ship != Forward && !p.partitioned(s) {
+	if len(s.In) != 1 || s.Waits || s.In[0].Ship != Forward && !p.partitioned(s) {
 		return 0, false
 	}
 	c := p.chain[s.In[0].From]
-	return c, p.Chains[c].Tasks == tasks
+	return c, p.Chains[c].Tasks == tasks && (!s.Clock || p.clockless(c))
+}
+
+// clockless says that a chain has a source for a head and no clock: its records still know which split they came from.
+func (p *Plan) clockless(chain int) bool {
+	c := &p.Chains[chain]
+	for _, id := range c.Steps {
+		if p.byID[id].Clock {
+			return false
+		}
+	}
+	return p.byID[c.Head].Source
 }
 
 // Fused says whether records pass from one step to the other inside a task.

@@ -31,7 +31,11 @@ type Step struct {
 	Rows    string // schema of the key its records are partitioned by when they leave: a step keyed alike needs no shuffle
 	Source  bool
 	Sink    bool
-	Config  string // what else must match for its state to be usable, part of the hash
+	// Clock makes the watermark of its chain: it shares a task with a source, but with no other clock.
+	Clock bool
+	// Waits for the watermark: it heads its chain.
+	Waits  bool
+	Config string // what else must match for its state to be usable, part of the hash
 }
 
 // Input is one step's reading of another.

@@ -8,13 +8,18 @@ import (
 )
 
 // Hash says whether state belongs to this topology: ids, kinds, edges, keys and what each step adds. Parallelism is not
-// in it, nor is the chaining that follows from it: both may change between two runs.
+// in it, nor is the chaining that follows from it: both may change between two runs. So may the trigger, and with it how records
+// get to a sink.
 func (p *Plan) Hash() string {
 	h := sha256.New()
 	for _, s := range p.Steps {
 		fmt.Fprintf(h, "step %q kind %q keyed %t key %q updates %t config %q\n", s.ID, s.Kind, s.Keyed, s.Key, s.Updates, s.Config)
 		for _, in := range s.In {
-			fmt.Fprintf(h, "  in %q %s\n", in.From, in.Ship)
+			ship := in.Ship
+			if s.Sink {
+				ship = Forward
+			}
+			fmt.Fprintf(h, "  in %q %s\n", in.From, ship)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
