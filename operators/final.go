@@ -3,12 +3,14 @@ package operators
 import (
 	"fmt"
 
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/state"
 )
 
 // Scan emits the rows of an aggregation in the same task once, when the input has ended. It keeps no state of its own.
 type Scan[K comparable, V any] struct {
 	env    *Env
+	id     string
 	of     string
 	cursor state.Cursor
 	hash   func(K) uint64
@@ -16,8 +18,8 @@ type Scan[K comparable, V any] struct {
 }
 
 // NewScan registers the operator with e; its step drops the changes, since the rows stand in the state of operator of.
-func NewScan[K comparable, V any](e *Env, of string, hash func(K) uint64, next func(Pair[K, V])) func(Pair[K, V]) {
-	e.AddFinal(&Scan[K, V]{env: e, of: of, hash: hash, next: next})
+func NewScan[K comparable, V any](e *Env, id, of string, hash func(K) uint64, next func(Pair[K, V])) func(Pair[K, V]) {
+	e.AddFinal(id, &Scan[K, V]{env: e, id: id, of: of, hash: hash, next: next})
 	return func(Pair[K, V]) {}
 }
 
@@ -27,13 +29,19 @@ func (s *Scan[K, V]) Resume(n int) (more bool) {
 	if !ok {
 		panic(fmt.Sprintf("operator %q has no rows of this type in its task", s.of))
 	}
-	return emitRows(s.env, rows, &s.cursor, n, s.hash, s.next)
+	return emitRows(s.env, s.id, rows, &s.cursor, n, s.hash, s.next)
 }
 
-func emitRows[K comparable, V any](e *Env, rows state.Table[K, V], cursor *state.Cursor, n int, hash func(K) uint64, next func(Pair[K, V])) (more bool) {
+// emitRows emits about n rows as inserts of the time at which that is, without those of an earlier attempt.
+func emitRows[K comparable, V any](
+	e *Env, id string, rows state.Table[K, V], cursor *state.Cursor, n int, hash func(K) uint64, next func(Pair[K, V]),
+) (more bool) {
+	emitted, groups := e.Emitted(id), e.Store.KeyGroups()
+	e.Kind, e.TimeNS = flow.Insert, e.Clock.NowNS
 	return rows.Scan(cursor, n, func(k K, v *V) {
-		e.Hash = hash(k)
-		next(Pair[K, V]{k, *v})
+		if e.Hash = hash(k); len(emitted) == 0 || !emitted[flow.GroupOf(e.Hash, groups)] {
+			next(Pair[K, V]{k, *v})
+		}
 	})
 }
 
@@ -41,6 +49,7 @@ func emitRows[K comparable, V any](e *Env, rows state.Table[K, V], cursor *state
 // in no state.
 type Latest[K comparable, V any] struct {
 	env    *Env
+	id     string
 	rows   state.Table[K, V]
 	cursor state.Cursor
 	hash   func(K) uint64
@@ -53,8 +62,8 @@ func NewLatest[K comparable, V any](e *Env, id string, hash func(K) uint64, next
 	if err != nil {
 		return nil, err
 	}
-	l := &Latest[K, V]{env: e, rows: rows, hash: hash, next: next}
-	e.AddFinal(l)
+	l := &Latest[K, V]{env: e, id: id, rows: rows, hash: hash, next: next}
+	e.AddFinal(id, l)
 	return l.keep, nil
 }
 
@@ -69,5 +78,5 @@ func (l *Latest[K, V]) keep(p Pair[K, V]) {
 
 // Resume implements Final.
 func (l *Latest[K, V]) Resume(n int) (more bool) {
-	return emitRows(l.env, l.rows, &l.cursor, n, l.hash, l.next)
+	return emitRows(l.env, l.id, l.rows, &l.cursor, n, l.hash, l.next)
 }

@@ -23,11 +23,14 @@ func FilterRows[K comparable, V any](e *Env, keep func(K, V) bool, next func(Pai
 	}
 }
 
-// Rows leaves the world of updates: each change of a row becomes a record, withdrawals are dropped and counted.
+// Rows leaves the world of updates: each change of a row becomes a record, deletions are dropped and counted. A value that comes
+// only because it is replaced is part of a change and not counted.
 func Rows[K comparable, V, U any](e *Env, f func(K, V) U, next func(U)) func(Pair[K, V]) {
 	return func(p Pair[K, V]) {
 		if withdraws(e.Kind) {
-			e.Filtered++
+			if e.Kind == flow.Delete {
+				e.Filtered++
+			}
 			return
 		}
 		if e.Kind == flow.Insert {

@@ -1,0 +1,93 @@
+package operators
+
+import (
+	"errors"
+	"math"
+
+	"github.com/millrace-io/millrace/state"
+)
+
+// AsOf gives each left record the version that its key had at its time: the right record with the greatest time that is not after
+// it, and of several with that time the one that came last. A left record waits until the watermark has passed it; of the versions
+// that the watermark has passed the newest of each key is kept.
+type AsOf[K comparable, T, U, R any] struct {
+	env   *Env
+	keyT  func(T) K
+	keyU  func(U) K
+	lines *state.Sides[K]
+	left  *state.Side[K, T]
+	right *state.Side[K, U]
+	lateT func(T)
+	lateU func(U)
+	make  func(T, U, bool) R
+	next  func(R)
+}
+
+// NewAsOf makes an as-of join in one task. Its inputs are Left and Right.
+func NewAsOf[K comparable, T, U, R any](e *Env, id string, left func(T) K, right func(U) K, match func(T, U, bool) R, sides map[string]any, next func(R)) (*AsOf[K, T, U, R], error) {
+	j := &AsOf[K, T, U, R]{env: e, keyT: left, keyU: right, make: match, next: next}
+	var errs [6]error
+	j.lines, errs[0] = state.NewSides[K](e.Store, id)
+	if errs[0] == nil {
+		j.left, errs[1] = state.NewSide[T](j.lines, 0, leftState, state.Keep{Span: dedupSpan, Ordered: true})
+		j.right, errs[2] = state.NewSide[U](j.lines, 1, rightState, state.Keep{For: -1, Newest: true, Span: dedupSpan})
+	}
+	j.lateT, errs[3] = lateTo[T](e, sides, LateLeft)
+	j.lateU, errs[4] = lateTo[U](e, sides, LateRight)
+	errs[5] = onlySides(sides, LateLeft, LateRight)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	e.AddEventTimed(j)
+	return j, nil
+}
+
+// Left takes a record of the left input.
+func (j *AsOf[K, T, U, R]) Left(v T) {
+	if j.env.TimeNS < j.env.Clock.WatermarkNS {
+		j.lateT(v)
+		return
+	}
+	j.left.Add(j.lines.At(j.env.Hash, j.keyT(v)), j.env.TimeNS, v, false)
+}
+
+// Right takes a version.
+func (j *AsOf[K, T, U, R]) Right(v U) {
+	if j.env.TimeNS < j.env.Clock.WatermarkNS {
+		j.lateU(v)
+		return
+	}
+	j.right.Add(j.lines.At(j.env.Hash, j.keyU(v)), j.env.TimeNS, v, false)
+}
+
+// FireEvent implements EventTimed. Versions go after all left records that may want them.
+func (j *AsOf[K, T, U, R]) FireEvent(limit int) (more bool) {
+	wm := j.env.Clock.WatermarkNS
+	for limit > 0 {
+		if l, ok := j.left.Due(wm); ok {
+			j.emit(l)
+			limit--
+			continue
+		}
+		l, ok := j.right.Due(wm)
+		if !ok {
+			return false
+		}
+		limit -= forget(j.right, l, wm)
+	}
+	return true
+}
+
+// emit sends the first left record of a line with its version.
+func (j *AsOf[K, T, U, R]) emit(l state.Line) {
+	var version U
+	at := j.left.TimeNS(l, 0)
+	_, n := j.right.Between(l, math.MinInt64, at)
+	if n > 0 {
+		u, _ := j.right.Get(l, n-1)
+		version = *u
+	}
+	v, at, _ := takeFirst(j.env, j.lines, j.left, l)
+	j.env.TimeNS = at
+	j.next(j.make(v, version, n > 0))
+}
