@@ -38,36 +38,57 @@ func (c *channel[T]) Open(_ context.Context, _ flow.Split, from flow.Position) (
 type channelReader[T any] struct {
 	ch    <-chan T
 	count int64
+	quiet bool // the engine knows that nothing is there
 }
 
 func (r *channelReader[T]) Read(ctx context.Context, b *Batch[T]) error {
-	var v T
-	var ok bool
-	select {
-	case v, ok = <-r.ch:
-	case <-ctx.Done():
-		return ctx.Err()
+	v, more, ready := r.ready()
+	switch {
+	case ready:
+	case !r.quiet:
+		r.rest(b)
+		return nil
+	default:
+		select {
+		case v, more = <-r.ch:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	r.quiet = false
 	// From here on it only takes what is ready: a value taken must be handed over.
 	now := time.Now().UnixNano()
-	for ok {
+	for ready = true; ready && more; {
 		b.Records = append(b.Records, flow.Record[T]{TimeNS: now, Value: v})
 		r.count++
 		if len(b.Records) == cap(b.Records) {
-			break
+			b.Next = indexPosition(b.Next[:0], r.count)
+			return nil
 		}
-		select {
-		case v, ok = <-r.ch:
-			continue
-		default:
-		}
-		break
+		v, more, ready = r.ready()
 	}
-	b.Next = indexPosition(b.Next[:0], r.count)
-	if !ok {
+	r.rest(b)
+	if !more && ready {
+		b.AtEnd = false
 		return io.EOF
 	}
 	return nil
+}
+
+// ready takes a value if one is there; more is false when the channel is closed.
+func (r *channelReader[T]) ready() (v T, more, ready bool) {
+	select {
+	case v, more = <-r.ch:
+		return v, more, true
+	default:
+		return v, false, false
+	}
+}
+
+// rest ends b where nothing more is there.
+func (r *channelReader[T]) rest(b *Batch[T]) {
+	r.quiet, b.AtEnd = true, true
+	b.Next = indexPosition(b.Next[:0], r.count)
 }
 
 func (r *channelReader[T]) Close() error { return nil }

@@ -28,6 +28,7 @@ func TestGeneratorConforms(t *testing.T) {
 					"1": {1, 16, 49, 100, 169, 256, 361},
 					"2": {4, 25, 64, 121, 196, 289},
 				},
+				Clocked: perSecond > 0,
 			})
 		})
 	}

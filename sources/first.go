@@ -47,15 +47,35 @@ func (f *first[T]) Splits(ctx context.Context, known []string) ([]flow.Split, er
 }
 
 func (f *first[T]) Open(ctx context.Context, s flow.Split, from flow.Position) (Reader[T], error) {
+	at, err := firstFrom(&s, from)
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.inner.Open(ctx, s, at.inner)
+	return f.read(r, err, s, at)
+}
+
+// firstFrom takes the position from apart, and makes s the split that the wrapped source knows.
+func firstFrom(s *flow.Split, from flow.Position) (firstPosition, error) {
 	if len(from) == 0 {
 		from = s.Start
 	}
 	at, err := firstAt(from)
 	if err != nil {
-		return nil, fmt.Errorf("first, split %q: %w", s.ID, err)
+		return at, fmt.Errorf("first, split %q: %w", s.ID, err)
 	}
-	s.Start = at.inner
-	r, err := f.inner.Open(ctx, s, at.inner)
+	if len(s.Start) > 0 {
+		start, err := firstAt(s.Start)
+		if err != nil {
+			return at, fmt.Errorf("first, split %q: %w", s.ID, err)
+		}
+		s.Start = start.inner
+	}
+	return at, nil
+}
+
+// read makes the reader of a split out of the wrapped one.
+func (f *first[T]) read(r Reader[T], err error, s flow.Split, at firstPosition) (Reader[T], error) {
 	if err != nil {
 		return nil, err
 	}

@@ -50,9 +50,13 @@ func (k *budget) miss(id string) {
 func (k *budget) open(id string, given int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.opened[id]++
+	k.set(id, given)
+}
+
+func (k *budget) set(id string, given int64) {
 	k.sum += given - k.given[id]
 	k.given[id] = given
-	k.opened[id]++
 	delete(k.missing, id)
 	if k.sum < k.total && k.done.Err() != nil {
 		k.done, k.spend = context.WithCancel(context.Background())
@@ -61,6 +65,15 @@ func (k *budget) open(id string, given int64) {
 		k.settle()
 		close(k.changed)
 		k.changed = make(chan struct{})
+	}
+}
+
+// note sets what split id has given, as open does, unless a reader of it is open, which knows better.
+func (k *budget) note(id string, given int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.opened[id] == 0 {
+		k.set(id, given)
 	}
 }
 

@@ -2,12 +2,10 @@ package sources
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"math/bits"
 	"strconv"
 	"time"
 
@@ -93,31 +91,93 @@ func (g *generator[T]) Splits(ctx context.Context, known []string) ([]flow.Split
 }
 
 func (g *generator[T]) Open(_ context.Context, s flow.Split, from flow.Position) (Reader[T], error) {
+	at, err := g.at(s, from)
+	if err != nil {
+		return nil, err
+	}
+	at.setRate(g.cfg.PerSecond)
+	return &generatorReader[T]{make: g.make, at: at, count: g.count()}, nil
+}
+
+// at is where split s stands at from.
+func (g *generator[T]) at(s flow.Split, from flow.Position) (schedule, error) {
 	if len(from) == 0 {
 		from = s.Start
 	}
 	at, err := scheduleAt(from)
 	if err != nil {
-		return nil, fmt.Errorf("generator, split %q: %w", s.ID, err)
+		return at, fmt.Errorf("generator, split %q: %w", s.ID, err)
+	}
+	return at, nil
+}
+
+// count is the number of records over all splits.
+func (g *generator[T]) count() int64 {
+	if g.cfg.Count == 0 {
+		return math.MaxInt64
+	}
+	return g.cfg.Count
+}
+
+// Latest implements Bounder: what is due by the clock. Unlimited in rate and number, it has always more; then a batch
+// without a limit has openEndedMax records.
+func (g *generator[T]) Latest(_ context.Context, s flow.Split, from flow.Position, most int64) (flow.Position, error) {
+	at, err := g.at(s, from)
+	if err != nil {
+		return nil, err
 	}
 	at.setRate(g.cfg.PerSecond)
-	count := g.cfg.Count
-	if count == 0 {
-		count = math.MaxInt64
+	if most <= 0 && at.perSecond == 0 && g.cfg.Count == 0 {
+		most = openEndedMax
 	}
-	return &generatorReader[T]{make: g.make, at: at, count: count}, nil
+	last := g.count() - 1
+	if at.perSecond > 0 {
+		last = min(last, at.lastDue(time.Now().UnixNano()))
+	}
+	if last >= at.next {
+		at.next += limit((last-at.next)/at.stride+1, most) * at.stride
+		from = at.append(nil)
+	} else if len(from) == 0 {
+		from = s.Start
+	}
+	if at.next >= g.count() {
+		return from, io.EOF
+	}
+	return from, nil
+}
+
+// OpenUntil implements Bounder. The times of the records are those that were planned with until, whatever the rate is now.
+func (g *generator[T]) OpenUntil(_ context.Context, s flow.Split, from, until flow.Position) (Reader[T], error) {
+	at, err := g.at(s, from)
+	if err != nil {
+		return nil, err
+	}
+	end, err := g.at(s, until)
+	if err != nil {
+		return nil, err
+	}
+	if at.next > end.next || at.stride != end.stride || (end.next-at.next)%at.stride != 0 {
+		return nil, fmt.Errorf("generator, split %q: a batch from record %d to %d of %d splits: the positions are not of one split",
+			s.ID, at.next, end.next, at.stride)
+	}
+	count := end.next
+	end.next = at.next
+	end.split()
+	return &generatorReader[T]{make: g.make, at: end, count: count, bounded: true}, nil
 }
 
 type generatorReader[T any] struct {
 	make  func(i, dueNS int64) T
 	at    schedule
-	count int64
+	count int64 // the end
+
+	bounded bool // all is due: it was when the batch was planned
 }
 
 // Poll implements Poller.
 func (r *generatorReader[T]) Poll(nowNS int64, b *Batch[T]) (int64, error) {
 	last := r.count - 1
-	if r.at.perSecond > 0 {
+	if r.at.perSecond > 0 && !r.bounded {
 		last = min(last, r.at.lastDue(nowNS))
 	}
 	due := nowNS
@@ -133,6 +193,7 @@ func (r *generatorReader[T]) Poll(nowNS int64, b *Batch[T]) (int64, error) {
 		return 0, io.EOF
 	}
 	if r.at.perSecond > 0 && r.at.next > last {
+		b.AtEnd = true
 		return r.at.dueNS(), nil
 	}
 	return 0, nil
@@ -143,92 +204,3 @@ func (r *generatorReader[T]) Read(ctx context.Context, b *Batch[T]) error {
 }
 
 func (r *generatorReader[T]) Close() error { return nil }
-
-const nsPerSecond = 1_000_000_000
-
-// schedule is where a generator's split stands: its next index and when each index is due. It is the split's position.
-// The stride is in it, so that the indexes stay without a gap when the configuration changes.
-type schedule struct {
-	startNS   int64 // when index 0 is, or would have been, due
-	perSecond int64 // over all splits; 0 = unlimited
-	stride    int64 // number of splits
-	next      int64
-
-	// next = seconds*perSecond + rest, and the same for stride; kept so that a record costs one division, not three.
-	seconds, rest             int64
-	strideSeconds, strideRest int64
-}
-
-func (s *schedule) append(dst flow.Position) flow.Position {
-	dst = binary.AppendVarint(dst, s.startNS)
-	dst = binary.AppendVarint(dst, s.perSecond)
-	dst = binary.AppendVarint(dst, s.stride)
-	return binary.AppendVarint(dst, s.next)
-}
-
-func scheduleAt(p flow.Position) (schedule, error) {
-	f := fields{rest: p}
-	s := schedule{startNS: f.int(), perSecond: f.int(), stride: f.int(), next: f.int()}
-	if err := f.end("generator", p); err != nil {
-		return s, err
-	}
-	if s.perSecond < 0 || s.perSecond > nsPerSecond || s.stride <= 0 || s.next < 0 {
-		return s, fmt.Errorf("position %x is damaged: rate %d/s, %d splits, next %d", []byte(p), s.perSecond, s.stride, s.next)
-	}
-	s.split()
-	return s, nil
-}
-
-// split computes the derived fields.
-func (s *schedule) split() {
-	if s.perSecond > 0 {
-		s.seconds, s.rest = s.next/s.perSecond, s.next%s.perSecond
-		s.strideSeconds, s.strideRest = s.stride/s.perSecond, s.stride%s.perSecond
-	}
-}
-
-// setRate goes on at another rate from the time that the next index is due.
-func (s *schedule) setRate(perSecond int64) {
-	if perSecond == s.perSecond {
-		return
-	}
-	due := time.Now().UnixNano()
-	if s.perSecond > 0 {
-		due = s.dueNS()
-	}
-	s.perSecond = perSecond
-	s.startNS = 0
-	s.split()
-	if perSecond > 0 {
-		s.startNS = due - s.dueNS()
-	}
-}
-
-// dueNS is when the next index is due.
-func (s *schedule) dueNS() int64 {
-	return s.startNS + s.seconds*nsPerSecond + s.rest*nsPerSecond/s.perSecond
-}
-
-// lastDue is the highest index due at nowNS, of any split; -1 when there is none.
-func (s *schedule) lastDue(nowNS int64) int64 {
-	if nowNS < s.startNS {
-		return -1
-	}
-	hi, lo := bits.Mul64(uint64(nowNS-s.startNS)+1, uint64(s.perSecond))
-	lo, borrow := bits.Sub64(lo, 1, 0)
-	hi -= borrow
-	if hi >= nsPerSecond {
-		return math.MaxInt64
-	}
-	q, _ := bits.Div64(hi, lo, nsPerSecond)
-	return int64(min(q, math.MaxInt64))
-}
-
-func (s *schedule) advance() {
-	s.next += s.stride
-	s.seconds += s.strideSeconds
-	if s.rest += s.strideRest; s.rest >= s.perSecond {
-		s.rest -= s.perSecond
-		s.seconds++
-	}
-}

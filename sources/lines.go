@@ -32,7 +32,8 @@ func (c LinesConfig) withDefaults() LinesConfig {
 }
 
 // Lines is a source of the lines of a file as it is at the start, without their line ends (\n or \r\n), in one split; a
-// last line without a line end counts. A record's time is when it was read.
+// last line without a line end counts. A record's time is when it was read. Standard input that gives nothing for a moment
+// (10 ms) is at its end for now, see Batch.AtEnd.
 //
 // A position is a byte offset with checksums of what lies before it: a file that was truncated, replaced or changed
 // since is a hard error, and so is a last line that grew after it was read. Standard input cannot be read again; see
@@ -131,6 +132,7 @@ type lineReader struct {
 
 	long    []byte // the beginning of a line that is too long, while its end is looked for
 	skipped int64  // its bytes dropped from buf
+	quiet   bool   // the engine knows that nothing is there
 	rest    bool   // resumed behind a last line without an end: only that end may follow
 	grew    bool   // more than that followed
 }
@@ -149,9 +151,15 @@ func (r *lineReader) Read(ctx context.Context, b *Batch[string]) error {
 			b.Next = r.position(b.Next[:0])
 			return io.EOF
 		}
-		if err := r.fill(ctx); err != nil {
+		switch err := r.fill(ctx); {
+		case errors.Is(err, errQuiet):
+			r.quiet, b.AtEnd = true, true
+			b.Next = r.position(b.Next[:0])
+			return nil
+		case err != nil:
 			return err
 		}
+		r.quiet = false
 	}
 	b.Next = r.position(b.Next[:0])
 	return nil
@@ -166,7 +174,11 @@ func (r *lineReader) fill(ctx context.Context) error {
 	if r.to > r.max+1 {
 		r.drop()
 	}
-	n, err := r.input.read(ctx, r.buf[r.to:])
+	patience := quietAfter
+	if r.quiet {
+		patience = 0
+	}
+	n, err := r.input.read(ctx, r.buf[r.to:], patience)
 	r.to += n
 	if errors.Is(err, io.EOF) {
 		r.ended, err = true, nil

@@ -2,21 +2,30 @@ package sources
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
+	"time"
 )
 
 const lineChunkBytes = 64 << 10
 
-// input is where a line reader gets its bytes; read gives some, or io.EOF, or ctx's error.
+// quietAfter is how long an input that may wait gives nothing before it counts as at its end for now.
+const quietAfter = 10 * time.Millisecond
+
+// errQuiet is returned when nothing came for as long as the reader has patience.
+var errQuiet = errors.New("nothing to read for now")
+
+// input is where a line reader gets its bytes; read gives some, or io.EOF, or ctx's error, or errQuiet after patience,
+// which is 0 for a read without that.
 type input interface {
-	read(ctx context.Context, p []byte) (int, error)
+	read(ctx context.Context, p []byte, patience time.Duration) (int, error)
 	close() error
 }
 
 type file struct{ f *os.File }
 
-func (f file) read(ctx context.Context, p []byte) (int, error) {
+func (f file) read(ctx context.Context, p []byte, _ time.Duration) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -42,7 +51,7 @@ type chunk struct {
 	err error
 }
 
-func (p *pump) read(ctx context.Context, b []byte) (int, error) {
+func (p *pump) read(ctx context.Context, b []byte, patience time.Duration) (int, error) {
 	if len(p.rest) == 0 && p.err == nil {
 		if !p.running {
 			p.running = true
@@ -51,9 +60,17 @@ func (p *pump) read(ctx context.Context, b []byte) (int, error) {
 				p.chunks <- chunk{n, err}
 			}()
 		}
+		var quiet <-chan time.Time
+		if patience > 0 {
+			timer := time.NewTimer(patience)
+			defer timer.Stop()
+			quiet = timer.C
+		}
 		select {
 		case c := <-p.chunks:
 			p.running, p.rest, p.err = false, p.buf[:c.n], c.err
+		case <-quiet:
+			return 0, errQuiet
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}

@@ -250,3 +250,33 @@ func BenchmarkLines(b *testing.B) {
 		r.Close()
 	}
 }
+
+// TestBatchOfLinesOfAChangedFileIsAnError: it would not have the records that it was planned with.
+func TestBatchOfLinesOfAChangedFileIsAnError(t *testing.T) {
+	path := write(t, poem)
+	b, ok := sources.BounderOf(sources.Lines(sources.LinesConfig{Path: path}))
+	if !ok {
+		t.Fatal("lines of a file have no batches")
+	}
+	split := flow.Split{ID: path}
+	until, err := b.Latest(t.Context(), split, nil, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"one\ntwo\r\n", "ONE" + poem[3:]} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := b.OpenUntil(t.Context(), split, nil, until)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := untilError(t, r); errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "changed since") {
+			t.Errorf("%q: %v", text, err)
+		}
+		r.Close()
+	}
+	if _, ok := sources.BounderOf(sources.Lines(sources.LinesConfig{Input: strings.NewReader(poem)})); ok {
+		t.Error("lines of an input have batches")
+	}
+}

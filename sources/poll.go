@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// readPolled is Read for a reader that can be polled: it waits until the poll gives something. The engine polls such a
+// readPolled is Read for a reader that can be polled: it waits until the poll gives a record. The engine polls such a
 // reader itself; this serves whoever has only a Reader in hand.
 func readPolled[T any](ctx context.Context, p Poller[T], b *Batch[T]) error {
 	for {
@@ -13,6 +13,7 @@ func readPolled[T any](ctx context.Context, p Poller[T], b *Batch[T]) error {
 			return err
 		}
 		now := time.Now().UnixNano()
+		b.AtEnd = false
 		wakeAt, err := p.Poll(now, b)
 		if err != nil || len(b.Records) > 0 || len(b.Bad) > 0 {
 			return err

@@ -51,3 +51,11 @@ func indexAt(what string, p flow.Position) (int64, error) {
 	}
 	return next, nil
 }
+
+// indexUntil is the position until, or from itself when that is where it stands already.
+func indexUntil(from flow.Position, next, until int64) flow.Position {
+	if next == until && len(from) > 0 {
+		return from
+	}
+	return indexPosition(nil, until)
+}

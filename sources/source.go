@@ -27,6 +27,7 @@ type Reader[T any] interface {
 	// resume there to get what follows this batch. It blocks until something arrived, ctx ended, or the split did: then
 	// it returns io.EOF, possibly with a last batch. Records that cannot be decoded go to b.Bad and count as read.
 	// ErrDisconnected asks the engine to open a new reader at the last position, with back-off; other errors fail the job.
+	// Once each time it runs out of records it may return without any, to say so with b.AtEnd; then it blocks.
 	Read(ctx context.Context, b *Batch[T]) error
 	Close() error
 }
@@ -44,13 +45,22 @@ type Batch[T any] struct {
 	Records []flow.Record[T]  // empty on entry; its capacity is the most a reader may add
 	Next    flow.Position     // resume here to get what follows; reuse its memory with append(b.Next[:0], …)
 	Bad     []flow.DeadLetter // could not be decoded; Operator and Split are filled in by the engine
+
+	// AtEnd says that with this batch the reader has handed over everything there is for now; the batch may hold no record,
+	// so that a split that is empty from its start is known to be so. Only then can the split be idle: a reader that lags or
+	// is disconnected never says it.
+	AtEnd bool
+	// WatermarkNS, when HasWatermark is set, is the split's watermark behind this batch, from a source that knows it.
+	WatermarkNS  int64
+	HasWatermark bool
 }
 
 // Reset empties the batch for reuse.
 func (b *Batch[T]) Reset() {
 	clear(b.Records)
 	clear(b.Bad)
-	b.Records, b.Bad, b.Next = b.Records[:0], b.Bad[:0], b.Next[:0]
+	b.Records, b.Bad, b.Next, b.AtEnd = b.Records[:0], b.Bad[:0], b.Next[:0], false
+	b.AtEnd, b.WatermarkNS, b.HasWatermark = false, 0, false
 }
 
 // Discoverer is a Source whose splits can appear while it runs.
@@ -58,6 +68,10 @@ type Discoverer interface {
 	// DiscoverEveryNS is the time between two calls of Splits, in nanoseconds; 0 turns discovery off.
 	DiscoverEveryNS() int64
 }
+
+// Timekeeper is a Source whose batches carry watermarks of their own: operators on event time need no EventTime step behind
+// it.
+type Timekeeper interface{ KeepsTime() }
 
 // ErrDisconnected is returned by Read when the connection broke: the engine opens a new reader at the last position.
 var ErrDisconnected = errors.New("source disconnected")

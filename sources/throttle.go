@@ -33,6 +33,11 @@ func (t *throttled[T]) Splits(ctx context.Context, known []string) ([]flow.Split
 
 func (t *throttled[T]) Open(ctx context.Context, s flow.Split, from flow.Position) (Reader[T], error) {
 	r, err := t.inner.Open(ctx, s, from)
+	return t.throttle(r, err)
+}
+
+// throttle makes a reader that waits for the bucket.
+func (t *throttled[T]) throttle(r Reader[T], err error) (Reader[T], error) {
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +45,22 @@ func (t *throttled[T]) Open(ctx context.Context, s flow.Split, from flow.Positio
 		return &throttledPoller[T]{r, p, t.bucket}, nil
 	}
 	return &throttledReader[T]{r, t.bucket}, nil
+}
+
+func (t *throttled[T]) bounder() (Bounder[T], bool) {
+	b, ok := BounderOf(t.inner)
+	return &throttledBounder[T]{b, t}, ok
+}
+
+// throttledBounder plans batches as the wrapped source does, and reads them more slowly.
+type throttledBounder[T any] struct {
+	Bounder[T]
+	source *throttled[T]
+}
+
+func (t *throttledBounder[T]) OpenUntil(ctx context.Context, s flow.Split, from, until flow.Position) (Reader[T], error) {
+	r, err := t.Bounder.OpenUntil(ctx, s, from, until)
+	return t.source.throttle(r, err)
 }
 
 type throttledReader[T any] struct {

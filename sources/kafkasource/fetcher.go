@@ -19,13 +19,16 @@ type fetcher struct {
 	conn      *kafka.Conn
 	partition kafka.Partition
 	at        position
-	bytes     int // asked for in the next fetch
+	stop      int64 // offset to end at, of a bounded source or batch; endNone otherwise
+	newest    int64 // offset behind the last record that may be read, as of locate
+	bytes     int   // asked for in the next fetch
 }
 
 // fetched is what one fetch brought.
 type fetched struct {
 	batches []*sarama.RecordBatch // visible ones, in order; the first may begin before what was asked for
 	next    int64                 // offset behind all of them, and behind what is not visible
+	atEnd   bool                  // nothing was behind that
 	err     error                 // the last one
 }
 
@@ -46,6 +49,10 @@ func (f *fetcher) locate(ctx context.Context) error {
 	if !f.cfg.Bounded {
 		f.at.end = endNone
 	}
+	if f.stop == endNone || f.at.end != endNone && f.at.end < f.stop {
+		f.stop = f.at.end
+	}
+	f.newest = newest
 	if f.at.next < oldest && !f.ended(f.at.next) || f.at.next > newest {
 		return f.outOfRange(f.at.next, oldest, newest)
 	}
@@ -63,7 +70,7 @@ func (f *fetcher) bounds(ctx context.Context) (oldest, newest int64, err error) 
 	return oldest, found[f.partition], err
 }
 
-func (f *fetcher) ended(next int64) bool { return f.at.end != endNone && next >= f.at.end }
+func (f *fetcher) ended(next int64) bool { return f.stop != endNone && next >= f.stop }
 
 func (f *fetcher) outOfRange(wanted, oldest, newest int64) error {
 	return fmt.Errorf("kafka source: offset %d of %s is gone: the partition has %d to %d; "+
@@ -74,9 +81,13 @@ func (f *fetcher) outOfRange(wanted, oldest, newest int64) error {
 // run fetches until the end, an error or stop, and hands over through out.
 func (f *fetcher) run(out chan<- fetched, stop <-chan struct{}) {
 	next := f.at.next
+	empty, said := next >= f.newest, false // nothing is behind next; and that was handed over
 	for !f.ended(next) {
-		got := f.fetch(next)
-		if got.err == nil && len(got.batches) == 0 && got.next == next {
+		got := fetched{next: next, atEnd: true}
+		if !empty || said {
+			got = f.fetch(next)
+		}
+		if got.err == nil && len(got.batches) == 0 && got.next == next && (said || !got.atEnd) {
 			select {
 			case <-stop:
 				return
@@ -92,7 +103,7 @@ func (f *fetcher) run(out chan<- fetched, stop <-chan struct{}) {
 		if got.err != nil {
 			return
 		}
-		next = got.next
+		next, empty, said = got.next, false, got.atEnd
 	}
 }
 
@@ -123,6 +134,11 @@ func (f *fetcher) fetch(offset int64) fetched {
 	if err != nil {
 		return fetched{err: f.failed(offset, err)}
 	}
+	end := block.HighWaterMarkOffset
+	if f.committed() {
+		end = block.LastStableOffset
+	}
+	got.atEnd = got.next >= end
 	return got
 }
 

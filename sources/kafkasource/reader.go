@@ -26,6 +26,8 @@ type reader[T any] struct {
 	batches []*sarama.RecordBatch // not yet read, of the fetch being read
 	record  int                   // next in batches[0]
 	behind  int64                 // offset behind the fetch being read
+	atEnd   bool                  // nothing was behind that fetch
+	unsaid  bool                  // and the engine was not told yet
 	err     error                 // ends the reading once batches are read
 }
 
@@ -42,9 +44,10 @@ func newReader[T any](f *fetcher, decode decoder[T]) *reader[T] {
 }
 
 // Read implements sources.Reader. A batch without records, with a new position, has passed records that cannot be seen.
+// One with the position that there was says that the partition is at its end.
 func (r *reader[T]) Read(ctx context.Context, b *sources.Batch[T]) error {
 	from := r.at.next
-	for r.at.next == from && r.err == nil && !r.fetcher.ended(r.at.next) {
+	for r.at.next == from && (!r.unsaid || len(r.batches) > 0) && r.err == nil && !r.fetcher.ended(r.at.next) {
 		if len(r.batches) == 0 {
 			select {
 			case got := <-r.out:
@@ -72,11 +75,14 @@ func (r *reader[T]) Read(ctx context.Context, b *sources.Batch[T]) error {
 		return io.EOF
 	case r.err != nil && r.at.next == from:
 		return r.err
+	case r.atEnd && len(r.batches) == 0 && len(r.out) == 0:
+		b.AtEnd, r.unsaid = true, false
 	}
 	return nil
 }
 
 func (r *reader[T]) begin(got fetched) {
+	r.atEnd, r.unsaid = got.atEnd, got.atEnd
 	if r.err = got.err; r.err != nil {
 		return
 	}
@@ -93,7 +99,7 @@ func (r *reader[T]) fill(b *sources.Batch[T]) {
 	}
 	r.at.next = max(r.at.next, r.behind)
 	if r.fetcher.ended(r.at.next) {
-		r.at.next = r.at.end
+		r.at.next = r.fetcher.stop
 	}
 }
 
@@ -101,8 +107,8 @@ func (r *reader[T]) fill(b *sources.Batch[T]) {
 func (r *reader[T]) fillFrom(batch *sarama.RecordBatch, b *sources.Batch[T]) bool {
 	p := r.fetcher.partition
 	end := int64(math.MaxInt64)
-	if r.at.end != endNone {
-		end = r.at.end
+	if r.fetcher.stop != endNone {
+		end = r.fetcher.stop
 	}
 	base, perRecord := timeOf(batch)
 	for ; r.record < len(batch.Records); r.record++ {

@@ -159,6 +159,15 @@ func (s *Source[T]) begin(ctx context.Context, m *kafka.Metadata, found []kafka.
 
 // Open connects to the leader of the split's partition. It checks that the position is still there, in the same topic.
 func (s *Source[T]) Open(ctx context.Context, split flow.Split, from flow.Position) (sources.Reader[T], error) {
+	f, err := s.fetcher(ctx, split, from, endNone)
+	if err != nil {
+		return nil, err
+	}
+	return newReader(f, s.decode), nil
+}
+
+// fetcher makes the fetcher of a split, from a position up to offset stop, and connects it.
+func (s *Source[T]) fetcher(ctx context.Context, split flow.Split, from flow.Position, stop int64) (*fetcher, error) {
 	if len(from) == 0 {
 		from = split.Start
 	}
@@ -170,11 +179,7 @@ func (s *Source[T]) Open(ctx context.Context, split flow.Split, from flow.Positi
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.connect(ctx, p, at)
-	if err != nil {
-		return nil, err
-	}
-	return newReader(f, s.decode), nil
+	return s.connect(ctx, p, at, stop)
 }
 
 func partition(id string) (kafka.Partition, error) {
@@ -186,8 +191,8 @@ func partition(id string) (kafka.Partition, error) {
 	return kafka.Partition{Topic: topic, ID: int32(n)}, nil
 }
 
-// connect makes the fetcher of partition p from position at.
-func (s *Source[T]) connect(ctx context.Context, p kafka.Partition, at position) (*fetcher, error) {
+// connect makes the fetcher of partition p from position at, up to offset stop.
+func (s *Source[T]) connect(ctx context.Context, p kafka.Partition, at position, stop int64) (*fetcher, error) {
 	cluster := s.cfg.cluster()
 	m, err := cluster.Metadata(ctx, p.Topic)
 	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
@@ -211,7 +216,7 @@ func (s *Source[T]) connect(ctx context.Context, p kafka.Partition, at position)
 		return nil, transient(err)
 	}
 	kafka.MuteFetches(p.Topic)
-	f := &fetcher{cfg: s.cfg, conn: conn, partition: p, at: at, bytes: s.cfg.FetchBytes}
+	f := &fetcher{cfg: s.cfg, conn: conn, partition: p, at: at, stop: stop, bytes: s.cfg.FetchBytes}
 	if err := f.locate(ctx); err != nil {
 		conn.Close()
 		return nil, transient(err)

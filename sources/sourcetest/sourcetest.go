@@ -23,6 +23,10 @@ type Case[T comparable] struct {
 	Want map[string][]T
 	// Idle makes a source with a split that has nothing to read and does not end, or is nil when there is no such state.
 	Idle func(t *testing.T) sources.Source[T]
+	// NoAtEnd is set for a source that cannot tell that a split has nothing to read (see sources.Batch.AtEnd).
+	NoAtEnd bool
+	// Clocked is set for a source whose records become due as time passes. Its batches are planned on a virtual clock.
+	Clocked bool
 	// OnlyOnce is set for a source that cannot be replayed: nothing is resumed then.
 	OnlyOnce bool
 }
@@ -39,6 +43,12 @@ func Run[T comparable](t *testing.T, c Case[T]) {
 	t.Run("says whether it can be replayed", c.saysReplayable)
 	if c.Idle != nil {
 		t.Run("ends a read with its context", c.endsReadWithContext)
+		if !c.NoAtEnd {
+			t.Run("says once that an empty split is at its end", c.saysAtEndOnce)
+		}
+	}
+	if _, ok := sources.BounderOf(c.New(t)); ok {
+		t.Run("gives the same in batches", c.givesTheSameInBatches)
 	}
 }
 
@@ -155,7 +165,13 @@ func (c Case[T]) endsReadWithContext(t *testing.T) {
 		r := open(t, src, s, s.Start)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- read(ctx, r, batch[T](4)) }()
+		go func() {
+			err := read(ctx, r, batch[T](4))
+			if err == nil { // it said that it is at its end
+				err = read(ctx, r, batch[T](4))
+			}
+			done <- err
+		}()
 		cancel()
 		select {
 		case err := <-done:
@@ -169,8 +185,37 @@ func (c Case[T]) endsReadWithContext(t *testing.T) {
 	}
 }
 
-// waitMax is how long something that should happen at once may take on a loaded machine.
-const waitMax = 10 * time.Second
+// saysAtEndOnce: the batch that says so has no records and a position that works; the next Read blocks.
+func (c Case[T]) saysAtEndOnce(t *testing.T) {
+	src := c.Idle(t)
+	for _, s := range splits(t, src, nil) {
+		r := open(t, src, s, s.Start)
+		b := batch[T](4)
+		first, stop := context.WithTimeout(t.Context(), waitMax)
+		err := read(first, r, b)
+		stop()
+		if err != nil || !b.AtEnd || len(b.Records) > 0 {
+			t.Fatalf("split %q is empty: got %d records, at end %v, error %v", s.ID, len(b.Records), b.AtEnd, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), blocksFor)
+		again := batch[T](4)
+		if err := read(ctx, r, again); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("split %q: the next read did not block: %d records, at end %v, error %v", s.ID, len(again.Records), again.AtEnd, err)
+		}
+		cancel()
+		closeReader(t, r)
+		if !c.OnlyOnce {
+			closeReader(t, open(t, src, s, b.Next))
+		}
+	}
+}
+
+// waitMax is how long something that should happen at once may take on a loaded machine; blocksFor is how long a read
+// that should block is watched.
+const (
+	waitMax   = 10 * time.Second
+	blocksFor = 150 * time.Millisecond
+)
 
 func splits[T any](t *testing.T, src sources.Source[T], known []string) []flow.Split {
 	t.Helper()
@@ -209,8 +254,12 @@ func read[T any](ctx context.Context, r sources.Reader[T], b *sources.Batch[T]) 
 	}
 	now := time.Now().UnixNano()
 	for {
+		b.AtEnd = false
 		wake, err := p.Poll(now, b)
-		if err != nil || len(b.Records) > 0 {
+		if b.AtEnd && wake <= now {
+			return fmt.Errorf("poller is at its end at %d and asks to be called again at %d", now, wake)
+		}
+		if err != nil || len(b.Records) > 0 || len(b.Bad) > 0 {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
