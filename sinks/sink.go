@@ -21,6 +21,10 @@ type Instance struct {
 	Task     int // 0 to Tasks-1
 	Tasks    int
 	Attempt  flow.Attempt
+	Mode     Mode // what is written; Append also for a stream, which has no other
+	// Batched says that records come in batches, each ended by EndBatch: under a micro-batch trigger, and in complete mode. Otherwise
+	// they come one by one, and EndBatch only tells where an interval ends.
+	Batched bool
 }
 
 // Writer writes one task's output. The engine calls it from one goroutine at a time: an I/O goroutine of its own, or the
@@ -42,6 +46,13 @@ type Inline interface{ Inline() }
 // Flush of an attempt, and not at a stop from which the job will be resumed.
 type Finisher interface {
 	Finish(ctx context.Context) error
+}
+
+// Batcher is a Writer that wants to know where the batches of its input end: EndBatch is called behind the last Write of a
+// batch, before the Flush of the same barrier. Batches are what lies between two triggers; they are numbered from 0,
+// consecutively, also across restarts, and a batch that is done again after a crash keeps its number.
+type Batcher interface {
+	EndBatch(ctx context.Context, batch int64) error
 }
 
 // ErrFenced is returned by a writer that found that another run of the job took over: this one stops and does not restart.

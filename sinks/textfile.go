@@ -34,6 +34,9 @@ type textFile[T any] struct {
 
 func (f *textFile[T]) Guarantee() string { return "at-least-once" }
 
+// Modes implements Moder: a line that was written stays.
+func (f *textFile[T]) Modes() []Mode { return []Mode{Append} }
+
 func (f *textFile[T]) Check(context.Context) error {
 	if f.path == "" {
 		return errors.New("text file: no path")
