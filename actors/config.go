@@ -18,7 +18,8 @@ type JobConfig struct {
 	Build func(ctx context.Context, attempt flow.Attempt) (*Deployment, error) // makes the tasks of an attempt, not started
 
 	CommitEvery   time.Duration // between two epochs
-	FoldEvery     time.Duration // between two folds of deltas into a base
+	FoldEvery     time.Duration // between two folds of deltas into a base, and between two triggers in real time
+	Batches       BatchConfig
 	EpochTimeout  time.Duration // after which a running epoch is abandoned
 	FailuresMax   int           // abandoned epochs in a row that fail the attempt
 	RestartsMax   int           // failed attempts in a row without a complete epoch between them, lost connections not counted; then the job fails. Negative: no restart at all

@@ -10,36 +10,95 @@ import (
 
 var errUnknownLane = errors.New("a batch came from a lane this task does not have")
 
-// barrier takes the barrier of e on a lane: mask it, or cut when it was the last.
-func (t *Task) barrier(lane int, e flow.Epoch) {
-	a := t.aligner.Barrier(lane, e)
+// barrier takes a barrier on a lane: mask it, or cut when it was the last.
+func (t *Task) barrier(lane int, m flow.Mark) {
+	a := t.aligner.Barrier(lane, m.Epoch)
 	if a.Violation != nil {
-		panic(failure{fmt.Errorf("align epoch %d: %w", e, a.Violation)})
+		panic(failure{fmt.Errorf("align epoch %d: %w", m.Epoch, a.Violation)})
 	}
 	if a.Mask {
 		t.inputs[lane].SetMasked(true)
 	}
 	if a.Snapshot != 0 {
-		t.cut(a.Snapshot)
+		t.arrived(flow.BarrierOf(m.Epoch, m.Ends())) // the rest of the mark is the lane's own
 	}
+}
+
+// arrived takes a barrier that has arrived on all inputs: cut at once, or when the batch that it ends has been ended, in the next
+// turns. A barrier behind one that waits for that waits too; only a source can meet one.
+func (t *Task) arrived(m flow.Mark) {
+	if len(t.barriers) == 0 && m.Ends() == flow.NoBatch && (t.durable || t.Env.Open() == 0) {
+		t.cut(m)
+		return
+	}
+	t.barriers = append(t.barriers, m)
+}
+
+// endBatch does a piece of what belongs before the first waiting barrier, then cuts: the answers that are awaited, when the batch
+// must be whole or nothing is recorded; what the watermark before the barrier has made due, what the end of input brings, and what
+// operators emit at the end of a batch. No input is taken meanwhile. It says whether there was anything it could do.
+func (t *Task) endBatch() (worked bool) {
+	m := t.barriers[0]
+	if t.Env.Open() > 0 && (!t.durable || t.Env.WholeBatches) {
+		return false
+	}
+	if m.Ends() != flow.NoBatch && t.endingBatch() {
+		return true
+	}
+	t.triggered = 0
+	t.barriers = append(t.barriers[:0], t.barriers[1:]...)
+	t.cut(m)
+	return true
+}
+
+// endingBatch does a piece of what ends a batch and says whether there is more to do.
+func (t *Task) endingBatch() (more bool) {
+	if t.fireEvent() || t.blocked {
+		return true
+	}
+	if t.wmPending {
+		t.forwardWatermark()
+	}
+	if t.exhausted && !t.endSent && t.Env.Open() == 0 {
+		t.end()
+		t.retry()
+		return true
+	}
+	if ops := t.Env.Triggered(); t.triggered < len(ops) {
+		if !ops[len(ops)-1-t.triggered].Resume(triggeredPerTurn) {
+			t.triggered++
+		}
+		t.retry()
+		return true
+	}
+	return false
 }
 
 // cut freezes the task's state, which costs no time whatever its size, forwards the barrier and goes on. The frozen
 // entries are encoded a few per turn; when that and the sinks' flush are done, the job gets the task's part.
 //
 // Under at-most-once there is nothing to snapshot: the barrier only drains the lanes and makes the sinks flush.
-func (t *Task) cut(e flow.Epoch) {
+func (t *Task) cut(m flow.Mark) {
+	e := m.Epoch
 	t.encode(math.MaxInt) // an older cut that the job abandoned may be unfinished: its part goes first
+	if t.onCut != nil {
+		t.onCut(e)
+	}
 	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable}
 	if t.durable {
 		t.Env.Store.Freeze()
 		if t.source != nil {
 			c.blocks = t.source.positions()
 		}
+		if b, moved := t.watermarkBlock(); moved {
+			c.blocks = append(c.blocks, b)
+		}
+		c.blocks = append(c.blocks, t.emittedBlocks()...)
+		c.blocks = append(c.blocks, t.waitingBlocks()...)
 	}
 	t.cuts = append(t.cuts, c)
 	for _, o := range t.outs {
-		o.Barrier(e)
+		o.Barrier(m)
 	}
 	for _, in := range t.inputs {
 		in.SetMasked(false)

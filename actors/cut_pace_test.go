@@ -34,7 +34,7 @@ func TestABusyTaskFinishesItsSnapshot(t *testing.T) {
 			for range turns {
 				task.Step(clock())
 			}
-			task.control(trigger{epoch: epoch})
+			task.control(trigger{barrier: flow.BarrierOf(epoch, flow.NoBatch)})
 			for n := 1; len(*reports) < int(epoch); n++ {
 				if n > turns {
 					t.Fatalf("batches of %d: epoch %d is of %d batches and not encoded %d batches later", batch, epoch, turns, n)

@@ -72,7 +72,7 @@ func TestAnIdleTaskFinishesItsSnapshot(t *testing.T) {
 	now := clock()
 	task.Step(now) // the first turn sets the clock
 	write(table, 0, 1000)
-	task.control(trigger{epoch: 1})
+	task.control(trigger{barrier: flow.BarrierOf(1, flow.NoBatch)})
 	turns := 0
 	for ; len(*reports) == 0; turns++ {
 		if turns > 1000 {
@@ -98,9 +98,9 @@ func TestAnIdleTaskFinishesItsSnapshot(t *testing.T) {
 func TestACutFinishesTheOneBefore(t *testing.T) {
 	task, table, reports := stepped(t)
 	write(table, 0, 500)
-	task.control(trigger{epoch: 1})
+	task.control(trigger{barrier: flow.BarrierOf(1, flow.NoBatch)})
 	write(table, 400, 700) // 100 of them frozen and not encoded yet
-	task.control(trigger{epoch: 2})
+	task.control(trigger{barrier: flow.BarrierOf(2, flow.NoBatch)})
 	for range 100 {
 		task.Step(clock())
 	}
@@ -112,7 +112,7 @@ func TestACutFinishesTheOneBefore(t *testing.T) {
 // An epoch in which nothing changed is acknowledged at once.
 func TestAnEmptyCutIsAcknowledgedAtOnce(t *testing.T) {
 	task, _, reports := stepped(t)
-	task.control(trigger{epoch: 1})
+	task.control(trigger{barrier: flow.BarrierOf(1, flow.NoBatch)})
 	if n, ok := entries(t, *reports)[1]; !ok || n != 0 {
 		t.Fatalf("parts %v", *reports)
 	}

@@ -38,6 +38,13 @@ func (j *Job) deploy(ctx context.Context) (d *Deployment, err error) {
 		d.Discard()
 		return nil, err
 	}
+	if j.cfg.Batches.Batches || j.planned {
+		for _, g := range d.Groups {
+			for _, t := range g.Tasks {
+				t.source.divide()
+			}
+		}
+	}
 	return d, nil
 }
 
@@ -49,38 +56,88 @@ func (d *Deployment) Discard() {
 }
 
 func (j *Job) restore(ctx context.Context, d *Deployment) error {
-	positions := map[string]map[string]assigned{}
-	for _, g := range d.Groups {
-		positions[g.ID] = map[string]assigned{}
-	}
 	newest := flow.Epoch(0)
+	j.batchPlan = batchPlan{}
 	if j.cfg.Log != nil {
 		if e, ok := j.cfg.Log.Newest(); ok {
 			newest = e.Number
+			var err error
+			if j.batchPlan, err = decodeBatchPlan(e.Meta); err != nil {
+				return fmt.Errorf("restore job %q, epoch %d: %w", j.cfg.Name, e.Number, err)
+			}
 		}
 	}
+	each := func(func(delta.Block) error) error { return nil }
 	if newest > 0 {
-		if err := j.cfg.Log.Restore(ctx, func(b delta.Block) error { return d.restoreBlock(b, positions) }); err != nil {
-			return fmt.Errorf("restore job %q: %w", j.cfg.Name, err)
-		}
-	}
-	for _, t := range d.Tasks {
-		if err := t.Env.Store.Restored(); err != nil {
-			return fmt.Errorf("restore operator %q, task %d/%d: %w", t.Chain, t.Index, t.Count, err)
+		each = func(f func(delta.Block) error) error {
+			err := j.cfg.Log.Restore(ctx, func(b delta.Block) error {
+				if b.State == EmittedState { // a sink that writes at Finish had last rows in an attempt that is gone, and needs them again
+					return nil
+				}
+				return f(b)
+			})
+			if err != nil {
+				return fmt.Errorf("restore job %q: %w", j.cfg.Name, err)
+			}
+			return nil
 		}
 	}
 	j.first = newest + 1
-	return j.assignSplits(ctx, d, positions, newest == 0)
+	starts, err := d.restore(ctx, each)
+	if err != nil || newest > 0 || len(starts) == 0 || j.cfg.Log == nil {
+		return err
+	}
+	if err := j.cfg.Log.Complete(ctx, j.first, starts, nil); err != nil {
+		return fmt.Errorf("record the starting positions: %w", err)
+	}
+	j.first++
+	return nil
 }
 
-// restoreBlock gives a block to the task that owns its key group, or keeps it when it holds positions.
-func (d *Deployment) restoreBlock(b delta.Block, positions map[string]map[string]assigned) error {
+// restore gives the tasks the blocks that each hands out, oldest first, and deals the splits. It returns the positions at which
+// splits begin that were not among the blocks.
+func (d *Deployment) restore(ctx context.Context, each func(func(delta.Block) error) error) (starts []delta.Block, err error) {
+	positions, watermarks, waiting := map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}
+	for _, g := range d.Groups {
+		positions[g.ID] = map[string]assigned{}
+	}
+	if err := each(func(b delta.Block) error { return d.restoreBlock(b, positions, watermarks, waiting) }); err != nil {
+		return nil, err
+	}
+	if err := d.restoreWaiting(waiting); err != nil {
+		return nil, err
+	}
+	for operator, of := range watermarks {
+		restoreWatermarks(d.Stores[operator], of)
+	}
+	for _, t := range d.Tasks {
+		if err := t.Env.Store.Restored(); err != nil {
+			return nil, fmt.Errorf("restore operator %q, task %d/%d: %w", t.Chain, t.Index, t.Count, err)
+		}
+	}
+	return d.assignSplits(ctx, positions)
+}
+
+// restoreBlock gives a block to the task that owns its key group, or keeps it when it holds positions or watermarks.
+func (d *Deployment) restoreBlock(b delta.Block, positions map[string]map[string]assigned, watermarks map[string]map[int]int64, waiting kept) error {
 	if into, ok := positions[b.Operator]; ok && b.State == SplitsState {
 		return decodePositions(b, into)
+	}
+	if b.State == WaitingState {
+		return waiting.take(b)
 	}
 	tasks := d.Stores[b.Operator]
 	if len(tasks) == 0 {
 		return fmt.Errorf("operator %q of the checkpoint is not in the topology", b.Operator)
+	}
+	if b.State == EmittedState {
+		return d.restoreEmitted(b, tasks)
+	}
+	if b.State == WatermarkState {
+		if watermarks[b.Operator] == nil {
+			watermarks[b.Operator] = map[int]int64{}
+		}
+		return decodeWatermarks(b, watermarks[b.Operator])
 	}
 	if err := tasks[flow.TaskOf(b.Group, d.KeyGroups, len(tasks))].Env.Store.Restore(b); err != nil {
 		return fmt.Errorf("operator %q, state %q, key group %d: %w", b.Operator, b.State, b.Group, err)
@@ -91,19 +148,18 @@ func (d *Deployment) restoreBlock(b delta.Block, positions map[string]map[string
 // assignSplits finds splits and deals all of them, in the order of their ids, to the source's tasks. At the first start of
 // a lineage their starts are made durable before the first record is read: "latest" means the job's start, also after a
 // crash that came before the first epoch.
-func (j *Job) assignSplits(ctx context.Context, d *Deployment, positions map[string]map[string]assigned, fresh bool) error {
-	var starts []delta.Block
+func (d *Deployment) assignSplits(ctx context.Context, positions map[string]map[string]assigned) (starts []delta.Block, err error) {
 	for i := range d.Groups {
 		g := &d.Groups[i]
 		known := positions[g.ID]
 		found, err := g.Splits(ctx, keys(known))
 		if err != nil {
-			return fmt.Errorf("find splits of source %q: %w", g.ID, err)
+			return nil, fmt.Errorf("find splits of source %q: %w", g.ID, err)
 		}
 		start := delta.Block{Operator: g.ID, State: SplitsState}
 		for _, s := range found {
 			known[s.ID] = assigned{split: s, position: s.Start}
-			start.Data = delta.AppendPut(start.Data, []byte(s.ID), encodePosition(s.Start, false))
+			start.Data = delta.AppendPut(start.Data, []byte(s.ID), encodePosition(assigned{position: s.Start}))
 			start.Count++
 		}
 		if start.Count > 0 {
@@ -111,14 +167,7 @@ func (j *Job) assignSplits(ctx context.Context, d *Deployment, positions map[str
 		}
 		g.deal(known)
 	}
-	if !fresh || len(starts) == 0 || j.cfg.Log == nil {
-		return nil
-	}
-	if err := j.cfg.Log.Complete(ctx, j.first, starts, nil); err != nil {
-		return fmt.Errorf("record the starting positions: %w", err)
-	}
-	j.first++
-	return nil
+	return starts, nil
 }
 
 func (g *SourceGroup) deal(all map[string]assigned) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
-
-	"github.com/millrace-io/millrace/flow"
 )
 
 // Go runs f on an I/O goroutine of the task. ctx ends with the attempt; an error or a panic of f fails the task. The job
@@ -15,7 +13,7 @@ import (
 // the error of a panic what f was at.
 func (t *Task) Go(operator, doing string, f func(ctx context.Context) error) {
 	t.io.Add(1)
-	go func() {
+	t.spawn(func() {
 		defer t.io.Done()
 		defer func() {
 			if r := recover(); r != nil {
@@ -25,7 +23,7 @@ func (t *Task) Go(operator, doing string, f func(ctx context.Context) error) {
 		if err := f(t.ctx); err != nil && (t.ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
 			t.post(failed{operatorError{operator, err}})
 		}
-	}()
+	})
 }
 
 // sleep waits for d and says whether ctx is still alive.
@@ -40,10 +38,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// endOfTime makes the final watermark the task's own: no record follows.
-func (t *Task) endOfTime() {
-	if t.marks.Observe(0, flow.Mark{WatermarkNS: flow.FinalWatermarkNS, Has: flow.HasWatermark}, 0) {
-		t.Env.Clock.WatermarkNS = t.marks.Current()
-		t.wmPending = true
-	}
+// executor is how operators of a task do what may wait.
+type executor struct{ t *Task }
+
+func (x executor) Go(operator, doing string, f func(ctx context.Context) error) {
+	x.t.Go(operator, doing, f)
 }
+func (x executor) Post(f func()) { x.t.post(do(f)) }

@@ -31,7 +31,7 @@ const (
 	Stopping
 	// Stopped: the job was stopped and can be resumed.
 	Stopped
-	// Finished: the input ended and everything is out.
+	// Finished: the input ended and everything is out, or the batches that were asked for are complete.
 	Finished
 	// Failed: the job gave up; Err says why.
 	Failed
@@ -45,17 +45,19 @@ func (s Status) String() string {
 // Job supervises the tasks of one job: it starts and stops them, paces the epochs, and restores after a failure. The actor
 // owns the fields below the line; the others may be read from any goroutine.
 type Job struct {
-	cfg      JobConfig
-	pid      *actor.PID
-	status   atomic.Uint32
-	live     atomic.Pointer[Deployment]
-	newest   atomic.Int64 // newest complete epoch
-	restarts atomic.Int64 // attempts after the first
-	readings atomic.Pointer[[]Reading]
-	done     chan struct{}
-	err      error // valid when done is closed
-	io       sync.WaitGroup
-	writes   sync.WaitGroup // records of epochs being written
+	cfg         JobConfig
+	pid         *actor.PID
+	status      atomic.Uint32
+	live        atomic.Pointer[Deployment]
+	newest      atomic.Int64 // newest complete epoch
+	inputEnded  atomic.Bool
+	newestBatch atomic.Int64
+	restarts    atomic.Int64 // attempts after the first
+	readings    atomic.Pointer[[]Reading]
+	done        chan struct{}
+	err         error // valid when done is closed
+	io          sync.WaitGroup
+	writes      sync.WaitGroup // records of epochs being written
 
 	// Below: the actor's own, touched by its messages only.
 	dep          *Deployment
@@ -69,12 +71,14 @@ type Job struct {
 	stopping     bool
 	finishing    int                // tasks whose sinks' Finish is awaited
 	ended        bool               // the input has truly ended
+	completed    bool               // all batches that were asked for are complete
 	retries      int                // failed attempts since the last complete epoch
 	failures     int                // those of them that count: not for a connection
 	over         bool               // the tasks are being stopped because the job is
 	cancelDeploy context.CancelFunc // of the newest deploy after a failure
 	folding      bool
 	foldAtNS     int64
+	batches
 }
 
 // StartJob deploys the first attempt and starts it. What is wrong comes back as an error, before any record flows. ctx
@@ -184,6 +188,10 @@ func (j *Job) Receive(c actor.Context) {
 		}
 	case recorded:
 		j.onRecorded(m)
+	case batchPlanned:
+		j.onPlanned(m)
+	case batchRead:
+		j.onBatchRead()
 	case taskFinished:
 		j.taskFinished()
 	case stopJob:
@@ -232,19 +240,14 @@ func (j *Job) begin(c actor.Context, m deployed) {
 		return
 	}
 	j.dep, j.failure, j.parts = m.dep, nil, map[flow.Epoch][]acked{}
-	j.over, j.ended, j.finishing = false, false, 0
+	j.over, j.ended, j.completed, j.finishing = false, false, false, 0
 	j.live.Store(m.dep)
 	j.read(m.dep)
 	j.setStatus(Running)
 	j.newest.Store(int64(j.first) - 1)
-	now, every := j.cfg.Now(), j.cfg.CommitEvery
-	if j.cfg.Log == nil {
-		every = 0 // only the last, which drains
-	}
-	j.coord = barrier.NewCoordinator(barrier.CoordinatorConfig{
-		Tasks: len(m.dep.Tasks), First: j.first, EveryNS: int64(every),
-		TimeoutNS: int64(j.cfg.EpochTimeout), FailuresMax: j.cfg.FailuresMax,
-	}, now)
+	j.newestBatch.Store(j.next - 1)
+	now := j.cfg.Now()
+	j.coord = barrier.NewCoordinator(j.coordinatorConfig(m.dep), now)
 	j.foldAtNS = now + int64(j.cfg.FoldEvery)
 	for _, t := range m.dep.Tasks {
 		j.spawn(c, t)
@@ -295,13 +298,19 @@ func (j *Job) carry(dos []barrier.Do) {
 		case barrier.Record:
 			j.record(d)
 		case barrier.Commit:
-			j.committed(d.Epoch)
+			j.committed(d)
 		case barrier.Abandoned:
 			j.cfg.Logger.Warn("epoch abandoned", "job", j.cfg.Name, "epoch", d.Epoch, "error", d.Err)
 		case barrier.Fail:
 			j.endAttempt(d.Err)
+		case barrier.Plan:
+			j.plan()
+		case barrier.Read:
+			j.readBatch()
+		case barrier.Flow:
+			j.toSources(func(string) any { return flowOn{} })
 		case barrier.Finish:
-			j.lastEpochDone(d.Ended)
+			j.lastEpochDone(d.Ended, d.Done)
 		}
 	}
 	j.arm()
@@ -309,11 +318,7 @@ func (j *Job) carry(dos []barrier.Do) {
 
 // trigger tells all source tasks to cut.
 func (j *Job) trigger(d barrier.Do) {
-	for _, g := range j.dep.Groups {
-		for _, t := range g.Tasks {
-			system().Root.Send(t.PID(), trigger{d.Epoch, d.Last})
-		}
-	}
+	j.toSources(func(string) any { return trigger{flow.BarrierOf(d.Epoch, d.Batch), d.Last} })
 }
 
 func (j *Job) acknowledged(m acked) {
@@ -339,10 +344,10 @@ func (j *Job) record(d barrier.Do) {
 			blocks = append(blocks, p.blocks...)
 		}
 	}
-	coord, log, e := j.coord, j.cfg.Log, d.Epoch
+	coord, log, e, meta := j.coord, j.cfg.Log, d.Epoch, j.meta(d)
 	j.writes.Add(1)
 	j.goIO(func() {
-		err := log.Complete(context.Background(), e, blocks, nil)
+		err := log.Complete(context.Background(), e, blocks, meta)
 		j.writes.Done()
 		j.tell(recorded{coord, e, err})
 	})
@@ -359,7 +364,9 @@ func (j *Job) onRecorded(m recorded) {
 }
 
 // committed forgets the parts that are durable; until then a record that does not succeed is carried into the next.
-func (j *Job) committed(e flow.Epoch) {
+func (j *Job) committed(d barrier.Do) {
+	e := d.Epoch
+	j.batchComplete(d.Batch)
 	for old, parts := range j.parts {
 		if old > e {
 			continue

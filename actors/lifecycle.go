@@ -110,6 +110,9 @@ func (j *Job) afterRegion(stuck error) {
 	case failure != nil:
 		j.attemptFailed(failure)
 	case j.ended:
+		j.inputEnded.Store(true)
+		j.finish(Finished, nil)
+	case j.completed:
 		j.finish(Finished, nil)
 	default:
 		j.finish(Stopped, nil)
@@ -180,7 +183,8 @@ func (j *Job) onStop() {
 
 // lastEpochDone follows the last epoch: every writer has all records, and has flushed. After the end of input the sinks
 // finish first.
-func (j *Job) lastEpochDone(ended bool) {
+func (j *Job) lastEpochDone(ended, completed bool) {
+	j.completed = completed
 	if !ended {
 		j.endRegion()
 		return

@@ -7,11 +7,24 @@ import (
 
 // Control messages to a task, by its PID or from its own I/O goroutines.
 type (
-	// trigger asks a source task to cut epoch: stamp positions, emit the barrier. Behind the last one it reads nothing.
+	// trigger asks a source task to cut: stamp positions, emit the barrier. Behind the last one it reads nothing.
 	trigger struct {
-		epoch flow.Epoch
-		last  bool
+		barrier flow.Mark
+		last    bool
 	}
+	// planBatch asks a source task where its splits' parts of the next batch should end, of at most most records each.
+	planBatch struct {
+		ask     int
+		most    int64
+		whole   bool      // nor of limits of the source's own
+		fix     bool      // say also where all that is there ends
+		fixed   bool      // nothing behind targets is read, and nothing of splits that are not among them
+		targets batchEnds // by split
+	}
+	// readBatch asks a source task to read its splits up to ends.
+	readBatch struct{ ends batchEnds }
+	// flowOn ends the division into batches.
+	flowOn struct{}
 	// addSplits hands a source task splits that were found while it runs.
 	addSplits struct{ splits []assigned }
 	// finish asks for the sinks' Finish, after the last epoch behind the end of input is complete.
@@ -48,6 +61,16 @@ type (
 		err      error
 	}
 	taskFinished struct{ task int }
+	// batchPlanned is a source task's answer to planBatch.
+	batchPlanned struct {
+		ask       int
+		source    string
+		something bool
+		ends      batchEnds
+		targets   batchEnds // when asked to fix them
+	}
+	// batchRead is a source task's answer to readBatch.
+	batchRead struct{}
 )
 
 // assigned is a split with where its reader begins and what is known of it.
@@ -55,4 +78,7 @@ type assigned struct {
 	split    flow.Split
 	position flow.Position // nil: at split.Start
 	finished bool          // its end was processed in an earlier attempt
+	// watermarkNS is what its records have promised so far; hasWatermark says whether they have.
+	watermarkNS  int64
+	hasWatermark bool
 }

@@ -17,6 +17,8 @@ type sink interface {
 	start()
 	// finish runs the writer's Finish, if it has one; a sinkFinished message follows.
 	finish()
+	// endsBatches says whether the writer wants to know where batches end.
+	endsBatches() bool
 	// close releases a writer whose task is over.
 	close()
 }
@@ -80,6 +82,14 @@ func (s *inlineSink[T]) Flush() {
 	s.b.Reset()
 }
 
+func (s *inlineSink[T]) endsBatches() bool { return isBatcher(s.w) }
+func (s *ioSink[T]) endsBatches() bool     { return isBatcher(s.w) }
+
+func isBatcher(w any) bool {
+	_, ok := w.(sinks.Batcher)
+	return ok
+}
+
 func (s *inlineSink[T]) safe() {
 	s.Flush()
 	if err := s.w.Flush(s.t.ctx); err != nil {
@@ -87,9 +97,13 @@ func (s *inlineSink[T]) safe() {
 	}
 }
 
-func (s *inlineSink[T]) Barrier(e flow.Epoch) {
+func (s *inlineSink[T]) Barrier(m flow.Mark) {
+	s.Flush()
+	if err := endBatch(s.t.ctx, s.w, m); err != nil {
+		panic(failure{operatorError{s.id, err}})
+	}
 	s.safe()
-	s.t.flushed(e)
+	s.t.flushed(m.Epoch)
 }
 func (s *inlineSink[T]) End()            { s.safe() }
 func (s *inlineSink[T]) Watermark(int64) {}
@@ -178,11 +192,26 @@ func (s *ioSink[T]) write(ctx context.Context, b *flow.Batch[T]) error {
 	if m.Has&(flow.HasBarrier|flow.HasEnd) == 0 {
 		return nil
 	}
+	if err := endBatch(ctx, s.w, m); err != nil {
+		return err
+	}
 	if err := s.w.Flush(ctx); err != nil {
 		return fmt.Errorf("flush sink: %w", err)
 	}
 	if m.Has&flow.HasBarrier != 0 {
 		s.t.post(sinkFlushed{m.Epoch})
+	}
+	return nil
+}
+
+// endBatch tells a writer that wants to know that a batch ends at the mark.
+func endBatch(ctx context.Context, w any, m flow.Mark) error {
+	b, ok := w.(sinks.Batcher)
+	if !ok || m.Ends() == flow.NoBatch {
+		return nil
+	}
+	if err := b.EndBatch(ctx, m.Ends()); err != nil {
+		return fmt.Errorf("end batch %d of sink: %w", m.Ends(), err)
 	}
 	return nil
 }

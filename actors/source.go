@@ -1,12 +1,7 @@
 package actors
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"math/bits"
-	"time"
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
@@ -22,8 +17,18 @@ type source interface {
 	// step processes one batch of one split, if there is one, and says when a poller wants to be called again.
 	step(nowNS int64) (worked bool, wakeAtNS int64)
 	waiting() bool
+	// wake asks every poller again at the next step, whatever time it wanted.
+	wake()
 	// pause stops reading: what was read ahead is not processed, so the resume position stays where it is.
 	pause()
+	// divide makes the source read in batches, from the start: nothing before readBatch.
+	divide()
+	// planBatch asks where the next batch should end; batchPlanned is the answer.
+	planBatch(planBatch)
+	// readBatch reads a batch to its ends; batchRead tells that its last record was processed.
+	readBatch(readBatch)
+	// flow ends the division: what follows is read as it comes.
+	flow()
 	// positions is the delta of the resume positions: after the last batch the loop processed, not what was read ahead.
 	positions() []delta.Block
 }
@@ -48,15 +53,30 @@ type Head[T any] struct {
 	live   int  // splits that have not ended
 	last   bool // no split will be added
 	paused bool
+
+	bounder sources.Bounder[T] // nil: the source cannot say where a batch should end
+	batched bool               // nothing is read but batches
+	reading bool               // one of them
+	open    int                // splits whose part of it has not ended
+	most    int64              // records of a split in it, when the source cannot end one; 0: no limit
+	noted   bool               // the source has heard of all splits in this attempt
 }
 
 // split is one split's reader, as the loop sees it.
 type split[T any] struct {
 	assigned
+	slot     int  // its number among the task's inputs
 	changed  bool // since the last cut
+	atEnd    bool // the reader has handed over everything there is for now
+	idle     bool
+	heardNS  int64 // when the last record came
 	poller   sources.Poller[T]
 	polled   sources.Batch[T]
 	wakeAtNS int64
+	reading  bool            // its part of the batch is read
+	final    bool            // it ends with it
+	taken    int64           // records of it
+	close    func()          // ends its reader; nil: that lives as long as the attempt
 	full     chan *filled[T] // from the reader's goroutine
 	free     chan *filled[T] // back to it
 }
@@ -70,12 +90,17 @@ type filled[T any] struct {
 // NewHead makes the head of task t: next is the chain, bad takes what could not be decoded, batch is the most records
 // read at once. last says that the source finds no splits while running.
 func NewHead[T any](t *Task, id string, src sources.Source[T], next func(T), bad func(flow.DeadLetter), batch int, last bool) {
-	t.source = &Head[T]{t: t, id: id, src: src, next: next, bad: bad, batch: batch, last: last}
+	h := &Head[T]{t: t, id: id, src: src, next: next, bad: bad, batch: batch, last: last}
+	if b, ok := sources.BounderOf(src); ok {
+		h.bounder = b
+	}
+	t.source = h
 }
 
 func (h *Head[T]) assign(splits []assigned) { h.first = splits }
 
 func (h *Head[T]) start() {
+	h.t.Env.Clock.NowNS = max(h.t.Env.Clock.NowNS, h.t.now()) // from here on a split is silent
 	h.add(h.first)
 	h.first = nil
 }
@@ -86,123 +111,27 @@ func (h *Head[T]) pause() { h.paused = true }
 // add implements source. Each split gets a reader on an I/O goroutine of its own; a reader that can be polled is handed
 // to the loop instead.
 func (h *Head[T]) add(splits []assigned) {
+	fresh := len(h.splits)
 	for _, a := range splits {
-		s := &split[T]{assigned: a, changed: true}
+		s := &split[T]{assigned: a, changed: true, slot: h.t.marks.Add(), heardNS: h.t.Env.Clock.NowNS}
 		if s.position == nil {
 			s.position = append(flow.Position{}, a.split.Start...)
 		}
 		h.splits = append(h.splits, s)
-		if a.finished {
+	}
+	for _, s := range h.splits[fresh:] { // when all are there: the first alone would move the watermark to its own
+		h.restoreTime(s)
+		if s.finished {
 			continue
 		}
 		h.live++
 		s.full, s.free = make(chan *filled[T], readAhead), make(chan *filled[T], readAhead)
-		from := append(flow.Position{}, s.position...)
-		h.t.Go(h.id, fmt.Sprintf("read split %s", a.split.ID), func(ctx context.Context) error { return h.read(ctx, s, from) })
+		if !h.batched || h.gated() {
+			h.openSplit(s)
+		}
 	}
+	h.t.tellTime() // without a split the task is idle
 	h.endIfDone()
-}
-
-// read opens split s at from and reads it to its end, on an I/O goroutine.
-func (h *Head[T]) read(ctx context.Context, s *split[T], from flow.Position) error {
-	for range readAhead {
-		f := new(filled[T])
-		f.Records = make([]flow.Record[T], 0, h.batch)
-		s.free <- f
-	}
-	c := &link{report: func(err error) { h.t.report(connection{h.id, s.split.ID, err}) }}
-	for wait := reopenMin; ; wait = min(wait*2, reopenMax) {
-		read, err := h.readOnce(ctx, s, &from, c)
-		if !errors.Is(err, sources.ErrDisconnected) {
-			return err
-		}
-		c.broke(err)
-		if read {
-			wait = reopenMin
-		}
-		if !sleep(ctx, wait) {
-			return nil
-		}
-	}
-}
-
-// A reader that lost its connection is opened again after reopenMin, twice as long each time it fails without a record.
-const (
-	reopenMin = 100 * time.Millisecond
-	reopenMax = 10 * time.Second
-)
-
-// link tells the job once when a reader's connection breaks, and once when it reads again.
-type link struct {
-	broken bool
-	report func(error)
-}
-
-func (l *link) broke(err error) {
-	if !l.broken {
-		l.broken = true
-		l.report(err)
-	}
-}
-
-func (l *link) works() {
-	if l.broken {
-		l.broken = false
-		l.report(nil)
-	}
-}
-
-// isEnd says whether a reader's error is the end of its split. A connection that broke mostly did so with an io.EOF of its
-// own, so only the bare one counts, as everywhere in Go.
-func isEnd(err error) bool { return err == io.EOF } //nolint:errorlint // wrapped, it is another error's cause
-
-// readOnce opens a reader and reads until it ends or fails; it keeps from at the position to go on from.
-func (h *Head[T]) readOnce(ctx context.Context, s *split[T], from *flow.Position, c *link) (read bool, err error) {
-	r, err := h.src.Open(ctx, s.split, *from)
-	if ctx.Err() != nil && err != nil {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("open source, split %s: %w", s.split.ID, err)
-	}
-	if p, ok := r.(sources.Poller[T]); ok {
-		h.t.post(do(func() { s.poller = p }))
-		<-ctx.Done()
-		return true, r.Close()
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	for {
-		f := take(ctx, s.free)
-		if f == nil {
-			return read, nil
-		}
-		err := r.Read(ctx, &f.Batch)
-		if f.end = isEnd(err); err != nil && !f.end {
-			f.Reset() // what came with the error is read again
-			s.free <- f
-			if ctx.Err() != nil {
-				return read, nil
-			}
-			return read, fmt.Errorf("read source, split %s: %w", s.split.ID, err)
-		}
-		read = true
-		c.works()
-		*from = append((*from)[:0], f.Next...)
-		end := f.end
-		s.full <- f
-		h.t.Bell().Ring()
-		if end {
-			return read, nil
-		}
-	}
-}
-
-func take[E any](ctx context.Context, c <-chan E) (e E) {
-	select {
-	case e = <-c:
-	case <-ctx.Done():
-	}
-	return e
 }
 
 // waiting implements source.
@@ -211,7 +140,7 @@ func (h *Head[T]) waiting() bool {
 		return false
 	}
 	for _, s := range h.splits {
-		if len(s.full) > 0 {
+		if len(s.full) > 0 && h.takes(s) && !h.held(s) {
 			return true
 		}
 	}
@@ -224,15 +153,25 @@ func (h *Head[T]) step(nowNS int64) (worked bool, wakeAtNS int64) {
 	if h.paused {
 		return false, never
 	}
+	if h.batchDone() {
+		return true, 0
+	}
 	for range h.splits {
 		s := h.splits[h.turn]
 		if h.turn++; h.turn == len(h.splits) {
 			h.turn = 0
 		}
+		wakeAtNS = min(wakeAtNS, h.idleAt(s, nowNS))
 		switch {
-		case s.finished:
+		case s.finished || !h.takes(s):
+		case h.held(s):
+			wakeAtNS = min(wakeAtNS, nowNS+heldParkNS)
 		case s.poller != nil:
 			if s.wakeAtNS <= nowNS && h.poll(s, nowNS) {
+				return true, 0
+			}
+			if h.gated() { // nothing for now is the end of the batch
+				h.endPart(s)
 				return true, 0
 			}
 			if !s.finished {
@@ -246,6 +185,10 @@ func (h *Head[T]) step(nowNS int64) (worked bool, wakeAtNS int64) {
 				s.free <- f
 				return true, 0
 			default:
+				if h.gated() {
+					h.endPart(s)
+					return true, 0
+				}
 			}
 		}
 	}
@@ -265,7 +208,8 @@ func (h *Head[T]) poll(s *split[T], nowNS int64) bool {
 	}
 	s.wakeAtNS = wake
 	worked := len(b.Records) > 0 || len(b.Bad) > 0 || end
-	if worked {
+	s.atEnd = s.atEnd || b.AtEnd
+	if worked || b.HasWatermark {
 		h.process(s, b, end)
 	}
 	b.Reset()
@@ -275,7 +219,7 @@ func (h *Head[T]) poll(s *split[T], nowNS int64) bool {
 // process runs the chain over a batch and moves the position.
 func (h *Head[T]) process(s *split[T], b *sources.Batch[T], end bool) {
 	e := h.t.Env
-	e.Kind = flow.Insert
+	e.Kind, e.Split = flow.Insert, s.slot
 	h.t.records = len(b.Records)
 	for i := range b.Records {
 		r := &b.Records[i]
@@ -290,11 +234,27 @@ func (h *Head[T]) process(s *split[T], b *sources.Batch[T], end bool) {
 		s.position = append(s.position[:0], b.Next...)
 		s.changed = true
 	}
-	if end {
-		s.finished, s.changed = true, true
-		h.live--
-		h.endIfDone()
+	final := end && (!s.reading || h.bounder == nil || s.final) // the reader of a batch ends where that does
+	h.observe(s, b, final)
+	h.part(s, len(b.Records), end, b.AtEnd)
+	if final {
+		h.finished(s)
 	}
+}
+
+// takes says whether the loop takes what split s has.
+func (h *Head[T]) takes(s *split[T]) bool { return !h.batched || s.reading }
+
+// finish ends split s where it stands.
+func (h *Head[T]) finish(s *split[T]) {
+	h.t.observe(s.slot, flow.Mark{Has: flow.HasEnd}, 0)
+	h.finished(s)
+}
+
+func (h *Head[T]) finished(s *split[T]) {
+	s.finished, s.changed = true, true
+	h.live--
+	h.endIfDone()
 }
 
 // reject takes a record that could not be decoded to the dead-letter output, or fails the attempt when there is none.
@@ -316,49 +276,4 @@ func (h *Head[T]) endIfDone() {
 	}
 	h.t.exhausted = true
 	h.t.endOfTime()
-}
-
-// positions implements source. The value of an entry is one byte, 1 for a finished split, and the position.
-func (h *Head[T]) positions() []delta.Block {
-	b := delta.Block{Operator: h.id, State: SplitsState}
-	for _, s := range h.splits {
-		if s.changed {
-			s.changed = false
-			b.Data = delta.AppendPut(b.Data, []byte(s.split.ID), encodePosition(s.position, s.finished))
-			b.Count++
-		}
-	}
-	if b.Count == 0 {
-		return nil
-	}
-	return []delta.Block{b}
-}
-
-func encodePosition(p flow.Position, finished bool) []byte {
-	flag := byte(0)
-	if finished {
-		flag = 1
-	}
-	return append([]byte{flag}, p...)
-}
-
-// decodePositions reads a block of positions; later entries win.
-func decodePositions(b delta.Block, into map[string]assigned) error {
-	for data := b.Data; len(data) > 0; {
-		key, value, deleted, rest, err := delta.Next(data)
-		if err == nil && !deleted && (len(value) == 0 || bits.Len8(value[0]) > 1) {
-			err = delta.ErrDamaged
-		}
-		if err != nil {
-			return fmt.Errorf("positions of source %q: %w", b.Operator, err)
-		}
-		data = rest
-		id := string(key)
-		if deleted {
-			delete(into, id)
-			continue
-		}
-		into[id] = assigned{split: flow.Split{ID: id}, position: append(flow.Position{}, value[1:]...), finished: value[0] == 1}
-	}
-	return nil
 }

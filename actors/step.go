@@ -9,14 +9,16 @@ import (
 
 // Bounds of a turn, so that control is never far away.
 const (
-	timersPerTurn  = 256  // timers fired
-	finalsPerTurn  = 256  // records emitted at the end of input
-	encodePerTurn  = 64   // frozen entries encoded beside a batch, or twice its records: faster than they dirty the state
-	encodePerPark  = 256  // frozen entries encoded before a park
-	encodeQuiet    = 4096 // frozen entries encoded after a park that no bell ended
-	cleanPerTurn   = 256  // expired entries removed a turn, or twice the records that it took, if that is more
-	encodeParkNSec = int64(time.Millisecond)
-	publishEveryNS = int64(100 * time.Millisecond)
+	timersPerTurn    = 256  // timers fired
+	startsPerTurn    = 256  // rows of initial state applied
+	triggeredPerTurn = 256  // records emitted at the end of a batch
+	finalsPerTurn    = 256  // records emitted at the end of input
+	encodePerTurn    = 64   // frozen entries encoded beside a batch, or twice its records: faster than they dirty the state
+	encodePerPark    = 256  // frozen entries encoded before a park
+	encodeQuiet      = 4096 // frozen entries encoded after a park that no bell ended
+	cleanPerTurn     = 256  // expired entries removed a turn, or twice the records that it took, if that is more
+	encodeParkNSec   = int64(time.Millisecond)
+	publishEveryNS   = int64(100 * time.Millisecond)
 )
 
 // Step does one turn at nowNS: what was refused, due timers, one batch or a piece of the end of input, a piece of the snapshot
@@ -33,16 +35,35 @@ func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
 		t.Stats.BlockedTurns.Add(1)
 		return t.encode(encodePerTurn), never
 	}
+	if t.begin() {
+		t.encode(encodePerTurn)
+		return true, 0
+	}
+	if len(t.barriers) > 0 {
+		if !t.endBatch() { // it waits for answers, which are posted
+			return false, t.rest(quiet)
+		}
+		t.encode(encodePerTurn)
+		return true, 0
+	}
+	tickAtNS := t.tick()
 	more := t.fire()
 	if t.blocked { // by what timers emitted
 		return true, 0
 	}
-	if t.wmPending && !more {
+	due := t.fireEvent()
+	if t.blocked || due {
+		t.encode(encodePerTurn)
+		return true, 0
+	}
+	if t.wmPending || t.Env.Open() != t.open {
 		t.forwardWatermark()
+		t.open = t.Env.Open()
 	}
 	t.records = 0
 	worked, wakeAtNS = t.input()
-	if !worked && !more && t.exhausted && !t.endSent {
+	worked = worked || t.wmPending // time moves without a record when a split becomes idle
+	if !worked && !more && t.exhausted && !t.endSent && t.Env.Open() == 0 {
 		worked = t.end()
 	}
 	if worked || more {
@@ -50,7 +71,7 @@ func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
 		t.Env.Store.CleanDue(max(cleanPerTurn, 2*t.records))
 		return true, 0
 	}
-	return false, min(wakeAtNS, t.rest(quiet))
+	return false, min(wakeAtNS, tickAtNS, t.rest(quiet))
 }
 
 // retry sends what was refused; while something still is, the task takes no input.
@@ -63,8 +84,8 @@ func (t *Task) retry() {
 	}
 }
 
-// fire runs due timers, a bounded number of each operator, in the order of the operators of the chain. It says whether more may
-// be due: those of a watermark go before it is forwarded, but a turn has something for all.
+// fire runs due processing-time timers, a bounded number of each operator, in the order of the operators of the chain. It says
+// whether more may be due; a turn has something for the input all the same.
 func (t *Task) fire() (more bool) {
 	fired := false
 	for _, op := range t.Env.Timed() {
@@ -77,8 +98,23 @@ func (t *Task) fire() (more bool) {
 	return more
 }
 
+// begin does a piece of what operators have to do before the first input, and says whether that was so.
+func (t *Task) begin() (worked bool) {
+	for t.starters < len(t.Env.Starters()) {
+		worked = true
+		if t.Env.Starters()[t.starters].Start(startsPerTurn) {
+			break
+		}
+		t.starters++
+	}
+	return worked
+}
+
 // input processes one batch: of the source, or of the next lane that has one.
 func (t *Task) input() (worked bool, wakeAtNS int64) {
+	if t.emitting || t.Env.Full() {
+		return false, never
+	}
 	if t.source != nil {
 		return t.source.step(t.Env.Clock.NowNS)
 	}
@@ -101,17 +137,15 @@ func (t *Task) took(in mailbox.Input) {
 	t.records = n
 	if n > 0 {
 		t.Stats.RecordsIn.Add(int64(n))
+		t.reopen()
 	}
 	if m.Has == 0 {
 		return
 	}
 	lane := t.laneOf(in)
-	if t.marks.Observe(lane, m, n) {
-		t.Env.Clock.WatermarkNS = t.marks.Current()
-		t.wmPending = true
-	}
+	t.observe(lane, m, n)
 	if m.Has&flow.HasBarrier != 0 {
-		t.barrier(lane, m.Epoch)
+		t.barrier(lane, m)
 	}
 	if m.Has&flow.HasEnd != 0 && t.marks.Live() == 0 {
 		t.exhausted = true
@@ -128,17 +162,10 @@ func (t *Task) laneOf(in mailbox.Input) int {
 	panic(failure{errUnknownLane})
 }
 
-func (t *Task) forwardWatermark() {
-	t.wmPending = false
-	for _, o := range t.outs {
-		o.Watermark(t.marks.Current())
-	}
-}
-
 // end emits what operators kept for the end of input, then the end itself, then tells the job.
 func (t *Task) end() (worked bool) {
 	finals := t.Env.Finals()
-	if t.finals < len(finals) {
+	if t.emitting = t.finals < len(finals); t.emitting {
 		if !finals[t.finals].Resume(finalsPerTurn) {
 			t.finals++
 		}
@@ -203,6 +230,7 @@ func (t *Task) publish() {
 // count copies the loop's own counts to where others may read them.
 func (t *Task) count() {
 	t.Stats.Filtered.Store(t.Env.Filtered)
+	t.Stats.Late.Store(t.Env.Late)
 	t.Stats.StateEntries.Store(int64(t.Env.Store.Entries()))
 	t.Stats.StateBytes.Store(t.Env.Store.Bytes())
 }

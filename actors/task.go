@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"io"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -42,18 +43,37 @@ type Task struct {
 	marks   *mailbox.Watermarks
 	deliver func(mailbox.Input) // through the actor's Receive, or directly when stepped by a simulation
 
-	durable   bool  // epochs are snapshots; else they only drain
-	cuts      []cut // epochs frozen and not yet acknowledged, oldest first
-	blocked   bool  // an outlet refused: no input is taken
-	wmPending bool  // the combined watermark moved and waits for the timers it made due
-	finals    int   // operators that have emitted what they had at the end
-	exhausted bool  // all input has been taken
-	endSent   bool
-	finishing int   // sinks whose Finish is awaited
-	publishNS int64 // when Stats are due
-	records   int   // taken from the input in this turn
-	started   bool
-	stopped   bool
+	durable    bool        // epochs are snapshots; else they only drain
+	cuts       []cut       // epochs frozen and not yet acknowledged, oldest first
+	barriers   []flow.Mark // that have arrived on all inputs and are not cut yet, oldest first: their batches are being ended
+	triggered  int         // operators that have emitted what they had for the first of them
+	blocked    bool        // an outlet refused: no input is taken
+	wmPending  bool        // the watermark or idleness changed and waits for the timers that it made due
+	idle       bool        // no input holds the watermark back
+	starters   int         // operators that have done what comes before the first input
+	open       int         // inputs that operators kept when the watermark was last forwarded
+	finals     int         // operators that have emitted what they had at the end
+	exhausted  bool        // all input has been taken
+	emitting   bool        // last records are being emitted: no input is taken, so no barrier divides them
+	endSent    bool
+	emittedCut bool  // a cut has said so
+	reopened   bool  // records came although last rows had been emitted before a restore
+	finishing  int   // sinks whose Finish is awaited
+	publishNS  int64 // when Stats are due
+	records    int   // taken from the input in this turn
+	started    bool
+	stopped    bool
+
+	tickedNS       int64               // when the watermark last followed the engine's clock
+	cutWatermarkNS int64               // as of the last cut
+	cutWaiting     []int               // by operator that keeps inputs: how many the last cut held
+	staleWaiting   map[string][][]byte // by operator: keys of restored inputs, to be removed from the snapshot
+	stale          []int               // watermarks of tasks that are no more, to be removed from the snapshot
+
+	spawn   func(f func())   // starts an I/O goroutine
+	stepped bool             // Stepped takes the task's turns: it opens pollers itself
+	onCut   func(flow.Epoch) // for Stepped; nil: nobody asks
+	opened  []io.Closer      // pollers that it opened
 
 	ctx    context.Context // ends with the attempt
 	cancel context.CancelFunc
@@ -72,6 +92,7 @@ type cut struct {
 // blocked turns are counted as they happen; the others are up to 100 ms old while the task works, and exact at its end.
 type Stats struct {
 	RecordsIn, RecordsOut, Filtered, DeadLetters atomic.Int64
+	Late                                         atomic.Int64
 	StateEntries, StateBytes                     atomic.Int64
 	BlockedTurns                                 atomic.Int64
 }
@@ -96,8 +117,9 @@ func NewTask(c TaskConfig) *Task {
 	t := &Task{
 		Chain: c.Chain, Operators: c.Operators, Keyed: c.Keyed, Index: c.Index, Count: c.Count, Attempt: c.Attempt, now: c.Now,
 		Env:   &operators.Env{Clock: c.Clock, Store: c.Store, Task: c.Index, Tasks: c.Count},
-		Stats: new(Stats), report: func(any) {},
+		Stats: new(Stats), report: func(any) {}, spawn: func(f func()) { go f() }, staleWaiting: map[string][][]byte{},
 	}
+	t.Env.Executor = executor{t}
 	t.mb = newTaskMailbox(t)
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.deliver = func(in mailbox.Input) { t.took(in) }
@@ -120,8 +142,8 @@ func (t *Task) AddOutlet(o mailbox.Outlet) { t.outs = append(t.outs, o) }
 func (t *Task) seal(mode barrier.Mode, durable bool) {
 	t.durable = durable
 	t.aligner = barrier.NewAligner(len(t.inputs), mode)
-	t.marks = mailbox.NewWatermarks(max(len(t.inputs), 1))
-	t.Env.Clock.WatermarkNS = flow.NoWatermarkNS
+	t.marks = mailbox.NewWatermarks(len(t.inputs)) // a source adds its splits
+	t.Env.Clock.WatermarkNS, t.cutWatermarkNS = flow.NoWatermarkNS, flow.NoWatermarkNS
 }
 
 // Receive implements actor.Actor. The message of a data batch is its input, so nothing is boxed.
@@ -147,6 +169,9 @@ func (t *Task) start() {
 	for _, s := range t.sinks {
 		s.start()
 	}
+	for _, w := range t.Env.Waiting {
+		w.Resume()
+	}
 }
 
 // stop ends the I/O goroutines, drops what waits in the lanes and closes the writers. The last thing the loop does.
@@ -160,6 +185,7 @@ func (t *Task) stop() {
 	for _, in := range t.inputs {
 		in.Discard()
 	}
+	t.closeOpened()
 	for _, s := range t.sinks {
 		s.close()
 	}
@@ -172,7 +198,13 @@ func (t *Task) control(msg any) {
 		if m.last {
 			t.source.pause()
 		}
-		t.cut(m.epoch)
+		t.arrived(m.barrier)
+	case planBatch:
+		t.source.planBatch(m)
+	case readBatch:
+		t.source.readBatch(m)
+	case flowOn:
+		t.source.flow()
 	case addSplits:
 		t.source.add(m.splits)
 	case sinkFlushed:
@@ -203,6 +235,9 @@ func (t *Task) waiting() bool {
 				return true
 			}
 		}
+		return false
+	}
+	if t.Env.Full() || len(t.barriers) > 0 && t.Env.Open() > 0 { // whoever gives the answer it waits for posts it
 		return false
 	}
 	if t.source != nil && t.source.waiting() {

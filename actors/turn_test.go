@@ -53,7 +53,7 @@ func TestTimersLeaveATurnToTheOthers(t *testing.T) {
 		in.Add(0, i, 0, 0)
 	}
 	in.Watermark(100)
-	in.Barrier(1)
+	in.Barrier(flow.BarrierOf(1, flow.NoBatch))
 	for turns := 0; len(*reports) == 0; turns++ {
 		if turns == 100 {
 			t.Fatalf("after 100 turns: %d records of 8, no part of the epoch", got)
