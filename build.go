@@ -9,7 +9,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 	"github.com/millrace-io/millrace/internal/plan"
-	"github.com/millrace-io/millrace/sinks"
+	"github.com/millrace-io/millrace/operators"
 	"github.com/millrace-io/millrace/state"
 )
 
@@ -25,10 +25,12 @@ type deployment struct {
 	keyGroups int
 	bytes     func(task string) (state.ByteStores, error) // nil: live state in memory
 	now       func() int64
+	refuse    func() bool // asked before a batch goes into a lane: for tests; nil: lanes refuse when they are full
 	rehearsal bool
 
 	byChain map[string][]*actors.Task // by the chain's head
 	edges   map[any]any               // *reader[T] to *edge[T]
+	clocks  *operators.Clocks         // of all tasks that make watermarks
 	faults  []error
 }
 
@@ -59,7 +61,7 @@ func built[T any](tb *taskBuild, id string, f func(T), err error) func(T) {
 
 // build makes all tasks and lanes.
 func (d *deployment) build() (*actors.Deployment, error) {
-	d.byChain, d.edges = map[string][]*actors.Task{}, map[any]any{}
+	d.byChain, d.edges, d.clocks = map[string][]*actors.Task{}, map[any]any{}, new(operators.Clocks)
 	for i := range d.plan.Chains {
 		d.makeTasks(&d.plan.Chains[i])
 	}
@@ -164,57 +166,22 @@ func (d *deployment) schemas() []delta.Schema {
 		if s.Source {
 			all = append(all, delta.Schema{Operator: s.ID, State: actors.SplitsState, Key: `"string"`, Value: `"bytes"`})
 		}
+		if s.keeps {
+			all = append(all, delta.Schema{Operator: s.ID, State: actors.WaitingState, Key: `"bytes"`, Value: `"bytes"`})
+		}
+		if s.Waits {
+			all = append(all, delta.Schema{Operator: s.ID, State: actors.WatermarkState, Key: `"int"`, Value: `"long"`})
+		}
+		if s.tableSum != nil {
+			all = append(all, staticSchema(s.ID, s.tableSum()))
+		}
 	}
 	for i := range d.plan.Chains {
-		all = append(all, d.byChain[d.plan.Chains[i].Head][0].Env.Store.Schemas()...)
+		env := d.byChain[d.plan.Chains[i].Head][0].Env
+		all = append(all, env.Store.Schemas()...)
+		for _, id := range env.FinalIDs() {
+			all = append(all, delta.Schema{Operator: id, State: actors.EmittedState, Key: `"int"`, Value: `"null"`})
+		}
 	}
 	return all
-}
-
-// toSink enters the reading of p by sink step s.
-func toSink[T any](p *port[T], s *step, sink sinks.Sink[T]) {
-	end := sinkEnd(s, sink)
-	r := read(p, s, plan.Forward, nil, func(tb *taskBuild) func(T) {
-		add, env := end(tb), tb.task.Env
-		return func(v T) { add.Add(v, env.TimeNS, env.Hash, env.Kind) }
-	})
-	r.batches = func(tb *taskBuild) func(*flow.Batch[T]) {
-		add := end(tb)
-		if w, ok := add.(actors.BatchWriter[T]); ok {
-			return w.WriteBatch
-		}
-		return func(b *flow.Batch[T]) {
-			for i := range b.Records {
-				rec := &b.Records[i]
-				add.Add(rec.Value, rec.TimeNS, rec.Hash, b.KindOf(i))
-			}
-		}
-	}
-}
-
-// discard is the end of a rehearsal.
-type discard[T any] struct{}
-
-func (discard[T]) Add(T, int64, uint64, flow.Kind) {}
-
-// sinkEnd is how a sink step takes records: by its writer, opened when the attempt is deployed.
-func sinkEnd[T any](s *step, sink sinks.Sink[T]) func(*taskBuild) actors.Adder[T] {
-	if c, ok := sink.(sinks.Checker); ok {
-		s.checks = append(s.checks, c.Check)
-	}
-	s.missing = sink == nil
-	s.sink = sink
-	return func(tb *taskBuild) actors.Adder[T] {
-		if tb.d.rehearsal {
-			return discard[T]{}
-		}
-		w, err := sink.Open(tb.d.ctx, sinks.Instance{
-			Job: tb.d.job.name, Lineage: tb.d.lineage, Operator: s.ID, Task: tb.task.Index, Tasks: tb.task.Count, Attempt: tb.d.attempt,
-		})
-		if err != nil {
-			tb.d.fault(fmt.Errorf("open sink %q, task %d/%d: %w", s.ID, tb.task.Index, tb.task.Count, err))
-			return discard[T]{}
-		}
-		return actors.NewSink(tb.task, s.ID, w, tb.d.config.BatchRecords, tb.d.config.LaneBatches)
-	}
 }

@@ -69,6 +69,13 @@ type Config struct {
 	// Guarantee of the state; the default is ExactlyOnce. What a sink adds to it is in the sink's documentation.
 	Guarantee Guarantee
 
+	// Trigger says when batches begin and end; the default is RealTime(0): records flow as they come.
+	Trigger Trigger
+	// MaxRecordsPerBatch is the most records that a batch takes of each split; 0 is no limit. Sources of files have a limit of
+	// files instead. In real time, and for Once, it has no meaning. Fewer than MaxRecordsPerBatch are taken where some of what is
+	// counted is no record, such as a gap in a compacted Kafka partition.
+	MaxRecordsPerBatch int64
+
 	// CheckpointEvery is how often the changes of the epochs are looked at and, where enough of a size have come together, folded
 	// into larger files in the background: a restore reads at most about twice the state, and the epochs since. 0 means 1 s,
 	// at least 10 ms.
@@ -138,6 +145,9 @@ func (c Config) withDefaults() Config {
 			*n = v
 		}
 	}
+	if c.Trigger.kind == realTime {
+		orDuration(&c.CheckpointEvery, c.Trigger.interval)
+	}
 	orDuration(&c.CheckpointEvery, defaultCheckpoint)
 	orDuration(&c.CommitEvery, c.CheckpointEvery)
 	orDuration(&c.EpochTimeout, defaultTimeout)
@@ -168,6 +178,13 @@ func (c Config) validate() (faults []error) {
 	want(c.CheckpointEvery >= intervalMin, "CheckpointEvery is %v, want at least %v", c.CheckpointEvery, intervalMin)
 	want(c.CommitEvery >= intervalMin, "CommitEvery is %v, want at least %v", c.CommitEvery, intervalMin)
 	want(c.CommitEvery <= c.CheckpointEvery, "CommitEvery is %v, want at most CheckpointEvery, which is %v", c.CommitEvery, c.CheckpointEvery)
+	want(c.MaxRecordsPerBatch >= 0, "MaxRecordsPerBatch is %d, want at least 0", c.MaxRecordsPerBatch)
+	if err := c.Trigger.faults(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.Trigger.batches() && c.CommitEvery != c.CheckpointEvery {
+		faults = append(faults, errCommitEvery)
+	}
 	want(c.EpochTimeout > 0, "EpochTimeout is %v, want more than 0", c.EpochTimeout)
 	want(c.EpochFailuresMax > 0, "EpochFailuresMax is %d, want at least 1", c.EpochFailuresMax)
 	want(c.Parallelism > 0, "Parallelism is %d, want at least 1", c.Parallelism)

@@ -36,6 +36,25 @@ type step struct {
 	missing bool // the sink is nil
 	// standing says that an aggregation's rows stand in its own state for ever.
 	standing bool
+	// expires says that an aggregation forgets rows which it does not withdraw.
+	expires bool
+	// nature is what makes the rows of a changing result.
+	nature nature
+	// settle fixes what of the step depends on the configuration.
+	settle func(Config)
+	mode   Mode // of a sink
+	// untimed says that the step waits for nothing but the end of the input, which needs no event time.
+	untimed bool
+	// keeps says that the step keeps inputs that belong to no key.
+	keeps bool
+	// timed says that the source's batches carry watermarks of their own.
+	timed bool
+	// tableSum is the hash of a static join's table, once that is loaded.
+	tableSum func() string
+	// asks is what the step wants of the rows it reads; passes says that it wants for itself what its own readers want.
+	asks   demand
+	passes bool
+	demand demand // what its readers want of its rows, from compile on
 }
 
 // NewJob begins a topology. The name is part of the state's identity: letters, digits, dash, underscore and dot.
@@ -109,6 +128,8 @@ func (j *Job) DeadLetters(id string, sink sinks.Sink[flow.DeadLetter]) {
 // compile fixes chains and parallelism and returns everything that is wrong with the topology.
 func (j *Job) compile(c Config) (*plan.Plan, error) {
 	faults := append([]error{}, j.faults...)
+	faults = append(faults, j.settle(c)...)
+	j.demands()
 	hasSink := false
 	for _, s := range j.steps {
 		hasSink = hasSink || s.Sink
@@ -116,6 +137,7 @@ func (j *Job) compile(c Config) (*plan.Plan, error) {
 			faults = append(faults, fmt.Errorf("operator %q: sink is nil", s.ID))
 		}
 	}
+	faults = append(faults, j.timeless()...)
 	if !hasSink {
 		faults = append(faults, errors.New("no stream ends in a sink; call To on what should come out"))
 	}

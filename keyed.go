@@ -58,13 +58,24 @@ func table[K comparable, T, V any](k Keyed[K, T], made, id string, into func(*ta
 
 // standing remembers that an aggregation's rows stand in its state, for Final.
 func standing[K comparable, V any](t Table[K, V], ttl time.Duration) Table[K, V] {
-	t.out.step.standing = ttl == state.Forever
+	t.out.step.standing, t.out.step.expires = ttl == state.Forever, ttl != state.Forever
 	return t
+}
+
+// fold compiles an aggregation whose readers may want the values that changes replace.
+func fold[K comparable, T, A any](tb *taskBuild, id string, ttl time.Duration, key func(T) K, add func(*A, T, bool), next func(Pair[K, A])) (func(T), error) {
+	if tb.before(id) {
+		return operators.FoldBefore(tb.task.Env, id, ttl, key, add, next)
+	}
+	return operators.Fold(tb.task.Env, id, ttl, key, add, next)
 }
 
 // Count counts the records of each key. ttl is how long a key that gets no record is remembered; state.Forever keeps it.
 func (k Keyed[K, T]) Count(id string, ttl time.Duration) Table[K, int64] {
 	return standing(table(k, "Count", id, func(tb *taskBuild, next func(Pair[K, int64])) (func(T), error) {
+		if tb.before(id) {
+			return operators.FoldBefore(tb.task.Env, id, ttl, k.key, func(n *int64, _ T, _ bool) { *n++ }, next)
+		}
 		return operators.Count(tb.task.Env, id, ttl, k.key, next)
 	}), ttl)
 }
@@ -73,20 +84,18 @@ func (k Keyed[K, T]) Count(id string, ttl time.Duration) Table[K, int64] {
 func (k Keyed[K, T]) Sum[N Number](id string, ttl time.Duration, f func(T) N) Table[K, N] {
 	k.s.need(id, f == nil)
 	return standing(table(k, "Sum", id, func(tb *taskBuild, next func(Pair[K, N])) (func(T), error) {
-		return operators.Fold(tb.task.Env, id, ttl, k.key, func(sum *N, v T, _ bool) { *sum += f(v) }, next)
+		return fold(tb, id, ttl, k.key, func(sum *N, v T, _ bool) { *sum += f(v) }, next)
 	}), ttl)
 }
 
 // Number is what Sum can add.
-type Number interface {
-	~int | ~int32 | ~int64 | ~uint32 | ~uint64 | ~float32 | ~float64
-}
+type Number = operators.Number
 
 // Reduce combines the records of each key, two at a time in order; the first stands for itself.
 func (k Keyed[K, T]) Reduce(id string, ttl time.Duration, f func(a, b T) T) Table[K, T] {
 	k.s.need(id, f == nil)
 	return standing(table(k, "Reduce", id, func(tb *taskBuild, next func(Pair[K, T])) (func(T), error) {
-		return operators.Fold(tb.task.Env, id, ttl, k.key, func(a *T, v T, fresh bool) {
+		return fold(tb, id, ttl, k.key, func(a *T, v T, fresh bool) {
 			if fresh {
 				*a = v
 				return
@@ -100,6 +109,9 @@ func (k Keyed[K, T]) Reduce(id string, ttl time.Duration, f func(a, b T) T) Tabl
 func (k Keyed[K, T]) Aggregate[A any](id string, ttl time.Duration, add func(A, T) A) Table[K, A] {
 	k.s.need(id, add == nil)
 	return standing(table(k, "Aggregate", id, func(tb *taskBuild, next func(Pair[K, A])) (func(T), error) {
+		if tb.before(id) {
+			return operators.FoldBefore(tb.task.Env, id, ttl, k.key, func(a *A, v T, _ bool) { *a = add(*a, v) }, next)
+		}
 		return operators.Aggregate(tb.task.Env, id, ttl, k.key, add, next)
 	}), ttl)
 }
@@ -107,17 +119,47 @@ func (k Keyed[K, T]) Aggregate[A any](id string, ttl time.Duration, add func(A, 
 // Process runs a processor with state and timers of its own per key. setup declares them, once per task, and returns the
 // handler that gets each record; it may be called more often than there are tasks, so it must have no other effect.
 func (k Keyed[K, T]) Process[U any](id string, setup func(*Setup[K, U]) Handler[K, T, U]) Stream[U] {
-	k.s.need(id, setup == nil)
-	st := k.keyed("Process", "process", id, typeName[U]())
-	st.sides = map[string]*sideOutput{}
+	st := k.processor("Process", "process", id, typeName[U]())
+	st.Waits = needsEventTime(k.s.job, id, setup)
 	out := newPort[U](st)
 	read(k.s.out, st, plan.Hash, k.spread(), func(tb *taskBuild) func(T) {
-		sides := map[string]any{}
-		for name, s := range st.sides {
-			sides[name] = s.compile(tb)
-		}
-		f, err := operators.Process(tb.task.Env, id, k.key, setup, sides, out.sink(tb))
+		f, err := operators.Process(tb.task.Env, id, k.key, setup, st.compileSides(tb), out.sink(tb))
 		return built(tb, id, f, err)
 	})
 	return Stream[U]{k.s.job, out}
+}
+
+// ProcessTable is Process for a processor that keeps a row per key: what the handler emits replaces the row of its key, and
+// Context.Withdraw deletes it. The result updates.
+func (k Keyed[K, T]) ProcessTable[V any](id string, setup func(*Setup[K, V]) Handler[K, T, V]) Table[K, V] {
+	st := k.processor("ProcessTable", "process-table", id, typeName[Pair[K, V]]())
+	st.Waits = needsEventTime(k.s.job, id, setup)
+	st.Updates, st.Rows, st.standing, st.nature = true, st.Key, true, processed
+	out := newPort[Pair[K, V]](st)
+	read(k.s.out, st, plan.Hash, k.spread(), func(tb *taskBuild) func(T) {
+		f, err := operators.ProcessTable(tb.task.Env, id, tb.before(id), k.key, setup, st.compileSides(tb), out.sink(tb))
+		return built(tb, id, f, err)
+	})
+	return Table[K, V]{k.s.job, out}
+}
+
+// processor enters a keyed step with side outputs.
+func (k Keyed[K, T]) processor(made, kind, id, out string) *step {
+	st := k.keyed(made, kind, id, out)
+	st.sides = map[string]*sideOutput{}
+	return st
+}
+
+// needsEventTime looks what a processor declares. A nil setup is a fault; one that panics will do so again when the job starts.
+func needsEventTime[K comparable, T, U any](j *Job, id string, setup func(*Setup[K, U]) Handler[K, T, U]) bool {
+	if setup == nil {
+		j.fault(fmt.Errorf("operator %q: func is nil", id))
+		return false
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			j.fault(fmt.Errorf("operator %q: its setup panics: %v", id, r))
+		}
+	}()
+	return operators.NeedsEventTime(id, func(s *Setup[K, U]) { setup(s) })
 }

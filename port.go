@@ -111,6 +111,9 @@ func (r *reader[T]) connect(d *deployment) {
 		row := make([]*mailbox.Lane[T], len(to))
 		for i, c := range to {
 			row[i] = mailbox.NewLane(d.config.LaneBatches, e.pool, p.Bell(), c.Bell())
+			if d.refuse != nil {
+				row[i].Refuse(d.refuse)
+			}
 		}
 		e.lanes = append(e.lanes, row)
 	}
@@ -131,13 +134,19 @@ func (r *reader[T]) onBatch(tb *taskBuild) func(*flow.Batch[T]) {
 		return r.batches(tb)
 	}
 	next, env := r.into(tb), tb.task.Env
+	ahead := prefetcher[T](env, r.to.ID)
 	return func(b *flow.Batch[T]) {
 		env.Kind = flow.Insert
 		if len(b.Kinds) == 0 {
-			for i := range b.Records {
-				rec := &b.Records[i]
-				env.TimeNS, env.Hash = rec.TimeNS, rec.Hash
-				next(rec.Value)
+			for rest := b.Records; len(rest) > 0; {
+				some := rest[:min(len(rest), aheadRecords)]
+				rest = rest[len(some):]
+				ahead(some)
+				for i := range some {
+					rec := &some[i]
+					env.TimeNS, env.Hash = rec.TimeNS, rec.Hash
+					next(rec.Value)
+				}
 			}
 			return
 		}
@@ -146,6 +155,24 @@ func (r *reader[T]) onBatch(tb *taskBuild) func(*flow.Batch[T]) {
 			env.TimeNS, env.Hash, env.Kind = rec.TimeNS, rec.Hash, b.Kinds[i]
 			next(rec.Value)
 		}
+	}
+}
+
+// aheadRecords is how many records a keyed step reads ahead in its state.
+const aheadRecords = 32
+
+// prefetcher makes the reading ahead, in the states of step, for records to come.
+func prefetcher[T any](env *operators.Env, step string) func([]flow.Record[T]) {
+	prefetch := env.Store.Prefetcher(step)
+	if prefetch == nil {
+		return func([]flow.Record[T]) {}
+	}
+	hashes := make([]uint64, aheadRecords)
+	return func(some []flow.Record[T]) {
+		for i := range some {
+			hashes[i] = some[i].Hash
+		}
+		prefetch(hashes[:len(some)])
 	}
 }
 

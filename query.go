@@ -123,6 +123,8 @@ type Progress struct {
 	At        time.Time
 	Status    Status
 	Epoch     flow.Epoch // newest complete epoch
+	Batch     int64      // newest complete batch, of all runs; they count from 0, so -1 is none. See Trigger
+	Ended     bool       // all input has ended, for good
 	Restarts  int64      // failed attempts that were followed by another
 	Operators []OperatorProgress
 	// Checkpoint says what the last epochs cost; zero under at-most-once.
@@ -138,13 +140,14 @@ type OperatorProgress struct {
 	RecordsOut   int64 // handed to sinks
 	Filtered     int64
 	DeadLetters  int64
+	Late         int64 // dropped behind the watermark
 	StateEntries int64
 	StateBytes   int64
 }
 
 // Progress reads the counters. It costs the running tasks nothing.
 func (q *Query) Progress() Progress {
-	p := Progress{At: time.Now(), Status: q.run.Status(), Epoch: q.run.NewestEpoch(), Restarts: q.run.Restarts()}
+	p := Progress{At: time.Now(), Status: q.run.Status(), Epoch: q.run.NewestEpoch(), Batch: q.run.NewestBatch(), Ended: q.run.Ended(), Restarts: q.run.Restarts()}
 	if q.log != nil {
 		p.Checkpoint = q.log.Stats()
 	}
@@ -161,6 +164,7 @@ func (q *Query) Progress() Progress {
 		o.RecordsOut += t.Stats.RecordsOut.Load()
 		o.Filtered += t.Stats.Filtered.Load()
 		o.DeadLetters += t.Stats.DeadLetters.Load()
+		o.Late += t.Stats.Late.Load()
 		o.StateEntries += t.Stats.StateEntries.Load()
 		o.StateBytes += t.Stats.StateBytes.Load()
 	}

@@ -14,6 +14,7 @@ type sourceControl struct {
 	find          func(ctx context.Context, known []string) ([]flow.Split, error)
 	discoverEvery time.Duration
 	replayable    bool
+	bounds        bool // it can say where a batch should end
 }
 
 // bindSource gives step s the closures that read src.
@@ -22,6 +23,8 @@ func bindSource[T any](s *step, src sources.Source[T], out *port[T]) {
 	if d, ok := src.(sources.Discoverer); ok {
 		s.splits.discoverEvery = time.Duration(d.DiscoverEveryNS())
 	}
+	_, s.splits.bounds = sources.BounderOf(src)
+	_, s.timed = src.(sources.Timekeeper)
 	if c, ok := src.(sources.Checker); ok {
 		s.checks = append(s.checks, c.Check)
 	}

@@ -25,7 +25,21 @@ func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
 	if j.started {
 		return nil, j.wrong([]error{errors.New("already started; build the topology anew to run it twice")})
 	}
-	if err := j.wrong(c.validate()); err != nil {
+	d, err := j.rehearse(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	j.started = true
+	q, err := j.launch(ctx, d)
+	if err != nil {
+		return nil, fmt.Errorf("start job %q: %w", j.name, err)
+	}
+	return q, nil
+}
+
+// rehearse finds everything that is wrong with the job and its configuration, which has its defaults, before any record flows.
+func (j *Job) rehearse(ctx context.Context, c Config) (*deployment, error) {
+	if err := j.wrong(append(c.validate(), j.boundless(c.Trigger)...)); err != nil {
 		return nil, err
 	}
 	d := &deployment{job: j, config: c, rehearsal: true, keyGroups: c.KeyGroups, now: processingTime}
@@ -36,15 +50,7 @@ func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
 	if _, err := d.build(); err != nil {
 		return nil, j.wrong([]error{err})
 	}
-	if err := j.check(ctx); err != nil {
-		return nil, err
-	}
-	j.started = true
-	q, err := j.launch(ctx, d)
-	if err != nil {
-		return nil, fmt.Errorf("start job %q: %w", j.name, err)
-	}
-	return q, nil
+	return d, j.check(ctx)
 }
 
 // processStart anchors processing time: the wall clock when the process started plus the monotonic time since. It never
@@ -82,7 +88,7 @@ func (j *Job) launch(ctx context.Context, rehearsal *deployment) (_ *Query, err 
 	j.announce(c, q)
 	q.run, err = actors.StartJob(ctx, actors.JobConfig{
 		Name: j.name, Log: q.log, Mode: c.mode(), Build: q.builder(rehearsal),
-		CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
+		Batches: c.batchConfig(), CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
 		RestartsMax: c.RestartsMax, RestartMin: c.RestartMin, RestartMax: c.RestartMax, StopTimeout: stopTimeout,
 		Logger: c.Logger, Now: processingTime,
 	})
@@ -116,7 +122,8 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 	}
 	q.log, err = checkpoint.Open(ctx, checkpoint.Options{
 		Store: q.store, Job: q.job.name, KeyGroups: c.KeyGroups,
-		Plan: checkpoint.Plan{Hash: r.plan.Hash(), Operators: ids, Schemas: r.schemas()},
+		Plan:   checkpoint.Plan{Hash: r.plan.Hash(), Operators: ids, Schemas: r.schemas()},
+		Evolve: r.evolve,
 	})
 	if err != nil {
 		return err
@@ -149,6 +156,9 @@ func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*act
 // announce says at start what is promised, and of what.
 func (j *Job) announce(c Config, q *Query) {
 	log := c.Logger.With("job", j.name)
+	if c.Trigger.batches() {
+		j.announceBatches(c, log)
+	}
 	if c.Guarantee == AtMostOnce {
 		log.Info("at-most-once: no epochs are recorded; a failure ends the job, and the next start begins with empty state")
 		return

@@ -105,31 +105,11 @@ func (s Stream[T]) Broadcast(id string) Stream[T] {
 func same[T any](_ *taskBuild, next func(T)) func(T) { return next }
 
 // Side is the side output tag of the processor that made this stream.
-func (s Stream[T]) Side[U any](tag Tag[U]) Stream[U] {
-	st := s.out.step
-	out := newPort[U](st)
-	switch old := st.sides[tag.Name()]; {
-	case st.sides == nil:
-		s.job.fault(fmt.Errorf("operator %q: %s has no side outputs; Process has", st.ID, st.made))
-	case old == nil:
-		st.sides[tag.Name()] = &sideOutput{port: out, compile: func(tb *taskBuild) any { return out.sink(tb) }}
-	default:
-		if p, ok := old.port.(*port[U]); ok {
-			return Stream[U]{s.job, p}
-		}
-		s.job.fault(fmt.Errorf("operator %q: side output %q read with two types", st.ID, tag.Name()))
-	}
-	return Stream[U]{s.job, out}
-}
+func (s Stream[T]) Side[U any](tag Tag[U]) Stream[U] { return side(s.job, s.out.step, tag) }
 
-// sideOutput is a side output that is read.
-type sideOutput struct {
-	port    any // *port[U]
-	compile func(*taskBuild) any
-}
-
-// To writes the stream to a sink. The stream only appends; see Table.To for results that change.
+// To writes the stream to a sink. A stream only appends, so there is no mode to choose: under update it would be the same records,
+// and a complete table it is not. See Table.To for results that change.
 func (s Stream[T]) To(id string, sink sinks.Sink[T]) {
 	st := s.job.add("To", id, plan.Step{Kind: "sink", Type: typeName[T](), Sink: true})
-	toSink(s.out, st, sink)
+	toSink(s.out, st, sink, Append, nil)
 }

@@ -1,6 +1,7 @@
 package millrace
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/millrace-io/millrace/codec"
@@ -15,27 +16,6 @@ type Table[K comparable, V any] struct {
 	out *port[Pair[K, V]]
 }
 
-// Mode says what of a changing result a sink gets.
-type Mode uint8
-
-const (
-	// Append writes a row once, when it is final.
-	Append Mode = iota + 1
-	// Update writes each change of a row; a withdrawn row is a record of kind delete.
-	Update
-)
-
-// String gives the mode's name.
-func (m Mode) String() string {
-	switch m {
-	case Append:
-		return "append"
-	case Update:
-		return "update"
-	}
-	return fmt.Sprintf("mode %d", uint8(m))
-}
-
 // A Table never becomes a Stream[Pair[K, V]]: Reduce would make a Table of it again, and the compiler would not come to an
 // end with such a pair of types. So what leaves the table is made by a function of the user's.
 
@@ -46,12 +26,17 @@ func change[K comparable, V, U any](t Table[K, V], made, kind, id string, isNil 
 	}
 	p.Kind, p.Type = kind, typeName[U]()
 	st := t.job.add(made, id, p)
+	st.passes = p.Updates
+	st.asks = wantChanges
 	out := newPort[U](st)
 	read(t.out, st, plan.Forward, nil, func(tb *taskBuild) func(Pair[K, V]) { return into(tb, out.sink(tb)) })
 	return out
 }
 
 func (t Table[K, V]) rows() plan.Step { return plan.Step{Updates: true, Rows: t.out.step.Rows} }
+
+// Side is the side output tag of the processor that made this table.
+func (t Table[K, V]) Side[U any](tag Tag[U]) Stream[U] { return side(t.job, t.out.step, tag) }
 
 // MapValues replaces each row's value by f of key and value.
 func (t Table[K, V]) MapValues[U any](id string, f func(K, V) U) Table[K, U] {
@@ -63,6 +48,9 @@ func (t Table[K, V]) MapValues[U any](id string, f func(K, V) U) Table[K, U] {
 // Filter keeps the rows for which keep is true. A row that was kept and no longer is, is deleted.
 func (t Table[K, V]) Filter(id string, keep func(K, V) bool) Table[K, V] {
 	return Table[K, V]{t.job, change(t, "Filter", "filter", id, keep == nil, t.rows(), func(tb *taskBuild, next func(Pair[K, V])) func(Pair[K, V]) {
+		if tb.before(id) {
+			return operators.FilterBefore(tb.task.Env, func(p Pair[K, V]) K { return p.Key }, func(p Pair[K, V]) bool { return keep(p.Key, p.Value) }, next)
+		}
 		return operators.FilterRows(tb.task.Env, keep, next)
 	})}
 }
@@ -88,12 +76,13 @@ func (t Table[K, V]) Final[U any](id string, f func(K, V) U) Stream[U] {
 		return Stream[U]{t.job, out}
 	}
 	st.Key = key.Schema()
+	st.asks = wantChanges
 	of := t.out.step
 	rowKey := func(p Pair[K, V]) K { return p.Key }
 	read(t.out, st, plan.Hash, byKey(rowKey, key.Hash), func(tb *taskBuild) func(Pair[K, V]) {
 		next := operators.Rows(tb.task.Env, f, out.sink(tb))
 		if of.standing && tb.d.plan.Fused(of.ID, id) {
-			return operators.NewScan(tb.task.Env, of.ID, key.Hash, next)
+			return operators.NewScan(tb.task.Env, id, of.ID, key.Hash, next)
 		}
 		step, err := operators.NewLatest(tb.task.Env, id, key.Hash, next)
 		return built(tb, id, step, err)
@@ -101,16 +90,18 @@ func (t Table[K, V]) Final[U any](id string, f func(K, V) U) Stream[U] {
 	return Stream[U]{t.job, out}
 }
 
-// To writes the result to a sink under an output mode. Append of an aggregation is refused: without a watermark no row is
-// ever final.
+// To writes the result to a sink under an output mode: Update or Complete. Append is refused: without a watermark no row is ever
+// final. So is Complete of a processor's rows.
 func (t Table[K, V]) To(id string, sink sinks.Sink[Pair[K, V]], m Mode) {
-	st := t.job.add("To", id, plan.Step{Kind: "sink", Type: typeName[Pair[K, V]](), Sink: true, Config: m.String()})
-	switch m {
-	case Update:
-	case Append:
-		t.job.fault(fmt.Errorf("operator %q: append of %q, whose rows change and are never final; use millrace.Update, or Final for a bounded input", id, t.out.step.ID))
+	r := result[Pair[K, V], K]{job: t.job, out: t.out, row: func(p Pair[K, V]) K { return p.Key }}
+	switch t.out.step.origin().nature {
+	case processed:
+		r.noAppend = errors.New("a processor whose rows change; use millrace.Update, or Process for records that are final")
+		r.noComplete = errors.New("a processor, which says itself what becomes of a row; use millrace.Update, or an aggregation behind GroupBy")
+	case regrouped:
+		r.noAppend = errors.New("an aggregation over rows that change, whose own are never final; use millrace.Update or millrace.Complete, or Final for a bounded input")
 	default:
-		t.job.fault(fmt.Errorf("operator %q: output %s, want millrace.Append or millrace.Update", id, m))
+		r.noAppend = errors.New("whose rows change and are never final; use millrace.Update or millrace.Complete, a window with a watermark, or Final for a bounded input")
 	}
-	toSink(t.out, st, sink)
+	r.to(id, sink, m)
 }
