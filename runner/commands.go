@@ -91,7 +91,7 @@ func (p *program) prepare(command string, args []string) (*millrace.Job, *invoca
 		return nil, nil, err
 	}
 	inv := newInvocation(t)
-	inv.options.stdin = p.stdin
+	inv.options.stdin, inv.options.stdout.to = p.stdin, p.stdout
 	asked, err := inv.parse(command, args[1:])
 	if err != nil {
 		return nil, nil, err

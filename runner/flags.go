@@ -38,6 +38,8 @@ func (o *Options) register(fs *flag.FlagSet) {
 	fs.DurationVar(&o.checkpointEvery, "checkpoint-interval", time.Second, "time between two checkpoints, which bounds the work of a restart")
 	fs.DurationVar(&o.commitEvery, "commit-every", 0, "time between two epochs, which bounds what a restart repeats; 0 for the checkpoint interval")
 	fs.TextVar(&o.guarantee, "guarantee", guarantee(millrace.ExactlyOnce), "of the state: exactly-once, at-least-once or at-most-once")
+	fs.TextVar(&o.trigger, "trigger", trigger(millrace.RealTime(0)), "when batches begin: `TRIGGER` real-time, micro-batch, every=INTERVAL, once or available-now; the last two end the job")
+	fs.Int64Var(&o.batchMax, "max-records-per-batch", 0, "`RECORDS` that a batch takes of each split at most, 0 for no limit; once and real-time have none")
 	fs.IntVar(&o.parallelism, "parallelism", 0, "`TASKS` of sources and keyed operators, 0 for the number of processors")
 	fs.Int64Var(&o.rate, "rate", 0, "input `RECORDS` per second over all sources, 0 for unlimited; unless given, generated input has a pace of its own and other input none")
 	fs.Int64Var(&o.records, "records", 0, "end the input after exactly this many `RECORDS`, over all sources and restarts, 0 for never")

@@ -12,8 +12,16 @@ import (
 // Latest is a sink that shows the newest records live, with how long each took from its time to here. columns are the heads;
 // cells makes a record's row.
 func (o *Options) Latest[T any](columns []string, cells func(T) []string) sinks.Sink[T] {
-	v := &latestView[T]{columns: append(slices.Clip(columns), "latency"), cells: cells}
+	v := &latestView[T]{columns: append(slices.Clip(columns), "latency"), timed: true, cells: cells}
 	v.live = newLive[T](o.quiet, newLatest[T])
+	o.views = append(o.views, v)
+	return v
+}
+
+// Newest is Latest for records whose event time says nothing about how long they took: there is no latency.
+func (o *Options) Newest[T any](columns []string, cells func(T) []string) sinks.Sink[T] {
+	v := &latestView[T]{columns: columns, cells: cells}
+	v.live = newLive[T](o.quiet, func() *latest[T] { return &latest[T]{meter: meter{untimed: true, latency: newHistogram()}} })
 	o.views = append(o.views, v)
 	return v
 }
@@ -21,6 +29,7 @@ func (o *Options) Latest[T any](columns []string, cells func(T) []string) sinks.
 type latestView[T any] struct {
 	*live[T, *latest[T]]
 	columns []string
+	timed   bool // shows latencies
 	cells   func(T) []string
 }
 
@@ -31,8 +40,11 @@ func (v *latestView[T]) table(rows int) table {
 	slices.SortStableFunc(all, func(a, b arrival[T]) int { return cmp.Compare(a.TimeNS, b.TimeNS) })
 	t := table{columns: v.columns, right: make([]bool, len(v.columns))}
 	for _, r := range all[max(0, len(all)-rows):] {
-		took := time.Duration(max(r.atNS-r.TimeNS, 0))
-		t.rows = append(t.rows, append(v.cells(r.Value), latencyText(took)))
+		row := v.cells(r.Value)
+		if v.timed {
+			row = append(row, latencyText(time.Duration(max(r.atNS-r.TimeNS, 0))))
+		}
+		t.rows = append(t.rows, row)
 	}
 	return t
 }

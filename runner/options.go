@@ -14,16 +14,19 @@ import (
 )
 
 // Options are the parsed flags every job understands, and what a Build needs to honour them: it makes sources with From,
-// FromEach and Generate, and shows results with Top and Latest.
+// FromEach and Generate, and shows results with Top, Latest, Newest and Changed.
 type Options struct {
 	name            string
 	stdin           io.Reader
+	stdout          printer
 	stateDir        string
 	state           backend
 	cacheMB         int64
 	checkpointEvery time.Duration
 	commitEvery     time.Duration
 	guarantee       guarantee
+	trigger         trigger
+	batchMax        int64
 	parallelism     int
 	rate            int64
 	rateGiven       bool
@@ -53,6 +56,8 @@ func (o *Options) validate() error {
 	want(o.checkpointEvery >= 10*time.Millisecond, "--checkpoint-interval is %v, want at least 10ms", o.checkpointEvery)
 	want(o.commitEvery == 0 || o.commitEvery >= 10*time.Millisecond && o.commitEvery <= o.checkpointEvery,
 		"--commit-every is %v, want 10ms to the checkpoint interval, which is %v", o.commitEvery, o.checkpointEvery)
+	want(o.batchMax >= 0, "--max-records-per-batch is %d, want 0 (no limit) or more", o.batchMax)
+	want(o.commitEvery == 0 || o.trigger.realTime(), "--commit-every has no meaning with --trigger %v: an epoch ends each batch", millrace.Trigger(o.trigger))
 	return errors.Join(errs...)
 }
 
@@ -61,7 +66,7 @@ func (o *Options) config(log *slog.Logger) millrace.Config {
 	return millrace.Config{
 		StateDir: o.stateDir, State: millrace.StateBackend(o.state), CacheBytes: o.cacheMB << 20,
 		Guarantee: millrace.Guarantee(o.guarantee), CheckpointEvery: o.checkpointEvery, CommitEvery: o.commitEvery,
-		Parallelism: o.parallelism, Logger: log,
+		Parallelism: o.parallelism, Logger: log, Trigger: millrace.Trigger(o.trigger), MaxRecordsPerBatch: o.batchMax,
 	}
 }
 
@@ -76,6 +81,13 @@ func (o *Options) Parallelism() int {
 // Stdin is the input of the process: what --file - reads.
 func (o *Options) Stdin() io.Reader { return o.stdin }
 
+// Stdout takes what a topology prints by itself, such as the tables of sinks.Console: whole lines, which come to standard output,
+// on a terminal above the live view. With it the lines of progress that a file or a pipe would get go to standard error.
+func (o *Options) Stdout() io.Writer {
+	o.stdout.used = true
+	return &o.stdout
+}
+
 // Bounded says whether --records ends the input.
 func (o *Options) Bounded() bool { return o.records > 0 }
 
@@ -89,21 +101,14 @@ func (o *Options) RateOr(byDefault int64) int64 {
 
 // From is job.From of src, limited as --rate and --records ask.
 func (o *Options) From[T any](job *millrace.Job, id string, src sources.Source[T]) millrace.Stream[T] {
-	return o.FromEach(job, []string{id}, func(int) sources.Source[T] { return src })[0]
+	return o.Part(0, 1).From(job, id, src)
 }
 
 // FromEach is From of several sources: --rate and --records are shared out evenly, the first ones get the remainder.
 func (o *Options) FromEach[T any](job *millrace.Job, ids []string, src func(i int) sources.Source[T]) []millrace.Stream[T] {
 	streams := make([]millrace.Stream[T], len(ids))
 	for i, id := range ids {
-		s := src(i)
-		if o.records > 0 {
-			s = sources.First(s, share(o.records, i, len(ids)))
-		}
-		if o.rate > 0 {
-			s = sources.Throttle(s, max(share(o.rate, i, len(ids)), 1))
-		}
-		streams[i] = o.from(job, id, s)
+		streams[i] = o.Part(i, len(ids)).From(job, id, src(i))
 	}
 	return streams
 }
@@ -128,11 +133,7 @@ func share(total int64, i, n int) int64 {
 // Generate is a stream of f(0), f(1), f(2), …, perSecond of them a second unless --rate says otherwise; see sources.Generate
 // for f. It goes on at that pace after a restart and does not catch up on the time the job was down.
 func (o *Options) Generate[T any](job *millrace.Job, id string, perSecond int64, f func(i int64) T) millrace.Stream[T] {
-	src := sources.Generate(sources.GeneratorConfig{Splits: o.Parallelism(), Count: o.records}, f)
-	if rate := o.RateOr(perSecond); rate > 0 {
-		src = sources.Throttle(src, rate)
-	}
-	return o.from(job, id, src)
+	return o.Part(0, 1).Generate(job, id, perSecond, f)
 }
 
 // Rows is a stream of numbered rows, see sources.Rate; perSecond holds unless --rate says otherwise.

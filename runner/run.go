@@ -26,6 +26,7 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	s := p.screen(o)
+	o.stdout.to = s.printed()
 	q, err := job.Start(ctx, o.config(o.logger(s.log())))
 	if err != nil {
 		return err
@@ -113,6 +114,8 @@ func (o *Options) epitaph(q *millrace.Query, g *gauge) string {
 	switch {
 	case at.Status == millrace.Failed:
 		return fmt.Sprintf("%s: failed after %v", o.name, ran)
+	case at.Status == millrace.Finished && !at.Ended:
+		return fmt.Sprintf("%s: finished after %v at batch %d: all that was there is done; the next run goes on from %s", o.name, ran, at.Batch, o.stateDir)
 	case at.Status == millrace.Finished:
 		return fmt.Sprintf("%s: finished after %v: the input has ended", o.name, ran)
 	case o.stateDir == "" || millrace.Guarantee(o.guarantee) == millrace.AtMostOnce:

@@ -15,31 +15,45 @@ import (
 type screen interface {
 	every() time.Duration // time between two readings
 	draw(reading)
-	say(string)     // a line that stays
-	log() io.Writer // for the engine's log
+	say(string)         // a line that stays
+	log() io.Writer     // for the engine's log
+	printed() io.Writer // for what the topology prints
 }
+
+// printer takes what a topology prints. The topology gets it when it is built, before there is a screen.
+type printer struct {
+	to   io.Writer
+	used bool
+}
+
+// Write implements io.Writer.
+func (p *printer) Write(b []byte) (int, error) { return p.to.Write(b) }
 
 // screen picks how to show the job: not at all, in place on a terminal, or as lines.
 func (p *program) screen(o *Options) screen {
 	if o.quiet {
-		return silent{p.stderr}
+		return silent{p.stdout, p.stderr}
 	}
 	if f, ok := p.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return &terminal{out: f, size: func() (int, int, error) { return term.GetSize(int(f.Fd())) }}
 	}
-	return lines{p.stdout, p.stderr}
+	if o.stdout.used {
+		return lines{p.stderr, p.stdout, p.stderr}
+	}
+	return lines{p.stdout, p.stdout, p.stderr}
 }
 
 // silent is for --quiet.
-type silent struct{ stderr io.Writer }
+type silent struct{ stdout, stderr io.Writer }
 
 func (silent) every() time.Duration { return time.Hour }
 func (silent) draw(reading)         {}
 func (silent) say(string)           {}
 func (s silent) log() io.Writer     { return s.stderr }
+func (s silent) printed() io.Writer { return s.stdout }
 
 // lines prints a line for each reading: what a file or a pipe gets.
-type lines struct{ stdout, stderr io.Writer }
+type lines struct{ readings, stdout, stderr io.Writer }
 
 const (
 	linesEvery = time.Second
@@ -48,6 +62,7 @@ const (
 
 func (lines) every() time.Duration { return linesEvery }
 func (l lines) log() io.Writer     { return l.stderr }
+func (l lines) printed() io.Writer { return l.stdout }
 func (l lines) say(s string)       { fmt.Fprintln(l.stderr, s) }
 
 func (l lines) draw(r reading) {
@@ -61,7 +76,7 @@ func (l lines) draw(r reading) {
 			before = ", "
 		}
 	}
-	fmt.Fprintln(l.stdout, b.String())
+	fmt.Fprintln(l.readings, b.String())
 }
 
 // terminal draws each reading over the one before.
@@ -82,6 +97,7 @@ const (
 
 func (*terminal) every() time.Duration { return terminalEvery }
 func (t *terminal) log() io.Writer     { return t }
+func (t *terminal) printed() io.Writer { return t }
 
 func (t *terminal) draw(r reading) {
 	width, height, err := t.size()

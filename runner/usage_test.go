@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,14 @@ func TestWrongUse(t *testing.T) {
 		{"run kafka-copy --brokers h:1 --topic a --to b --sasl-user me", 2, "give --sasl-mechanism"},
 		{"run kafka-copy --brokers h:1 --topic a --to b --sasl-mechanism PLAIN --sasl-user me", 2, "without a password: set the environment variable MILLRACE_SASL_PASSWORD"},
 		{"run kafka-copy --brokers 127.0.0.1:1 --topic a --to b", 1, "is the broker running?"},
+		{"run ad-clicks --kind outer", 2, `want one of ["inner" "left" "right" "full" "semi"]`},
+		{"run ad-clicks --brokers h:1 --topic a", 2, `--topic names 1 topics, want 2, in this order: ["shown" "clicked"]`},
+		{"run trades-average --mode all", 2, "want update, append or complete"},
+		{"run traffic --brokers h:1 --topic a --dir x", 2, "--dir and --brokers are two inputs: give one"},
+		{"run traffic --to a", 2, "--topic and --to need the brokers"},
+		{"run socket-count --port 70000", 2, "--port is 70000, want 1 to 65535"},
+		{"run socket-count --port 1 --host 127.0.0.1", 1, "is a server listening there?"},
+		{"run traffic --dir /no/such", 1, `operator "reports-files": file source: stat /no/such`},
 		{"run wordcount --file /no/such/file", 1, `operator "file": lines: open /no/such/file`},
 		{"run wordcount --records 1 --output /no/such/out", 1, `operator "output": sorted file "/no/such/out": its folder must exist`},
 		{"run wordcount --records 1 --dead-letters /no/such/dead", 1, `operator "dead-letters": dead letters: open /no/such/dead`},
@@ -94,7 +103,7 @@ func TestHelp(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	for _, x := range topologies.All() {
 		args := []string{"describe", x.Name, "--parallelism", "2"}
-		if x.Name != "wordcount" && x.Name != "rate" {
+		if !slices.Contains([]string{"wordcount", "rate", "word-count-files", "socket-count"}, x.Name) {
 			args = append(args, "--brokers", "localhost:9092", "--topic", "a,b", "--to", "c")
 		}
 		golden(t, "describe-"+x.Name+".txt", command(t, args...).want(t, 0).stdout)

@@ -184,7 +184,7 @@ longlonglonglonglonglonglonglonglonglon…  4,998
 
 func TestLines(t *testing.T) {
 	var out bytes.Buffer
-	lines{&out, &out}.draw(aReading())
+	lines{&out, &out, &out}.draw(aReading())
 	want := "wordcount 01:15 running: 12,345 records/s, p50 412 µs, p99 1.9 ms, epoch 7, restarts 1, state 4,012 entries 400.0 KiB; " +
 		"the 5,000, of?[2J 4,999, longlonglonglonglonglonglonglonglonglon…, and 4,997, to 4,996\n"
 	if out.String() != want {
@@ -234,5 +234,47 @@ func TestShares(t *testing.T) {
 				t.Errorf("%d over %d: the parts are %d", total, n, sum)
 			}
 		}
+	}
+}
+
+// A row that changed shows its last value; the rows kept are those with the newest event times.
+func TestChangedShowsTheNewestRows(t *testing.T) {
+	o := &Options{}
+	s := o.Changed([]string{"word", "count"}, func(p wordCount) string { return p.Key }, func(p wordCount) []string { return []string{p.Key, number(p.Value)} })
+	w := openView(t, s, 1, 0)
+	row := func(n, value int64) flow.Record[wordCount] {
+		return flow.Record[wordCount]{TimeNS: n, Value: wordCount{Key: fmt.Sprintf("word-%03d", n), Value: value}}
+	}
+	for n := range int64(3 * changedKeep) {
+		show(t, w, row(n, 1), row(n, 2))
+	}
+	deletion := &flow.Batch[wordCount]{Records: []flow.Record[wordCount]{row(3*changedKeep-2, 2)}, Kinds: []flow.Kind{flow.Delete}}
+	if err := w.Write(t.Context(), deletion); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(o.views[0].table(2).rows); got != "[[word-189 2] [word-191 2]]" {
+		t.Fatalf("got %s", got)
+	}
+	if got := len(o.views[0].table(1000).rows); got < changedKeep-1 || got >= 2*changedKeep {
+		t.Fatalf("%d rows kept, want about %d", got, changedKeep)
+	}
+	h := newHistogram()
+	if o.views[0].latencies(h); h.TotalCount() != 0 {
+		t.Fatalf("%d latencies of results in event time, want none", h.TotalCount())
+	}
+}
+
+func TestNewestHasNoLatency(t *testing.T) {
+	o := &Options{}
+	w := openView(t, o.Newest([]string{"n"}, func(n int) []string { return []string{fmt.Sprint(n)} }), 1, 0)
+	for n := range 10 {
+		show(t, w, flow.Record[int]{TimeNS: int64(-n), Value: n})
+	}
+	if got := fmt.Sprint(o.views[0].table(2).columns, o.views[0].table(2).rows); got != "[n] [[1] [0]]" {
+		t.Fatalf("got %s", got)
+	}
+	h := newHistogram()
+	if o.views[0].latencies(h); h.TotalCount() != 0 {
+		t.Fatalf("%d latencies, want none", h.TotalCount())
 	}
 }

@@ -14,5 +14,15 @@ func All() []runner.Topology {
 		ttlState,
 		rate,
 		keyedCount,
+		broadcastJoin,
+		dropDuplicates,
+		adClicks,
+		jsonToJSON,
+		wordCountFiles,
+		socketCount,
+		tradesAverage,
+		traffic,
+		studentsClasses,
+		tradesLive,
 	}
 }
