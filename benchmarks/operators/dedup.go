@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace-io/millrace"
+)
+
+// dedupCases drop records that come twice, by event time and value; a record that is behind the watermark is dropped as well. Every
+// eighth record comes twice.
+var dedupCases = []Case{{
+	Name: "dedup", Records: 10_000_000,
+	Floor: func(_ context.Context, n int64, e *End) error {
+		f := &dedupFloor{seen: map[seenKey]struct{}{}, oldest: (startNS - int64(disorder)) / dedupSlotNS}
+		var newest int64
+		for i := range n {
+			v := event(i)
+			twice(v, func(v Event) {
+				if f.isNew(v) {
+					e.Row(keyHash(v.Key), v.AtNS, v.Val)
+				}
+			})
+			if newest = max(newest, v.AtNS); i&255 == 255 {
+				f.forget(newest - int64(disorder))
+			}
+		}
+		return nil
+	},
+	Millrace: func(ctx context.Context, n int64, e *End) error {
+		return runJob(ctx, n, func(in millrace.Stream[Event]) {
+			in.FlatMap("twice", twice).KeyBy(Event.seenKey).Dedup("unique").To("end", toEnd[Event]{func(v Event) {
+				e.Row(keyHash(v.Key), v.AtNS, v.Val)
+			}})
+		})
+	},
+}}
+
+func twice(v Event, emit func(Event)) {
+	emit(v)
+	if v.Val&7 == 0 {
+		emit(v)
+	}
+}
+
+type seenKey struct{ AtNS, Val int64 }
+
+func (e Event) seenKey() seenKey { return seenKey{e.AtNS, e.Val} }
+
+// dedupFloor is the hand-written loop: a set, and a wheel of what to forget when. Nothing is late: the delay is the disorder.
+type dedupFloor struct {
+	seen   map[seenKey]struct{}
+	wheel  [dedupSlots][]seenKey
+	oldest int64 // slot that is not yet forgotten
+}
+
+const (
+	dedupSlots  = 256
+	dedupSlotNS = int64(5 * time.Millisecond)
+)
+
+func (f *dedupFloor) isNew(v Event) bool {
+	k := v.seenKey()
+	if _, ok := f.seen[k]; ok {
+		return false
+	}
+	f.seen[k] = struct{}{}
+	slot := &f.wheel[v.AtNS/dedupSlotNS%dedupSlots]
+	*slot = append(*slot, k)
+	return true
+}
+
+func (f *dedupFloor) forget(watermarkNS int64) {
+	for ; (f.oldest+1)*dedupSlotNS <= watermarkNS; f.oldest++ {
+		slot := &f.wheel[f.oldest%dedupSlots]
+		for _, k := range *slot {
+			delete(f.seen, k)
+		}
+		*slot = (*slot)[:0]
+	}
+}
