@@ -21,22 +21,12 @@ import (
 // parameter is its id, is called in some test file that imports millracetest.
 func TestOperatorsPassTheHarness(t *testing.T) {
 	u := newUses(t)
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var own []*ast.File
-	for _, name := range files {
-		if !strings.HasSuffix(name, "_test.go") {
-			own = append(own, u.parse(t, name, nil))
-		}
-	}
 	for _, dir := range u.testFolders(t) {
 		for _, files := range u.packages(t, dir) {
 			u.check(files)
 		}
 	}
-	operators := operatorsIn(own)
+	operators := operatorsIn(u.own(t))
 	if len(operators) < 20 || !slices.Contains(operators, "Stream.Map") || !slices.Contains(operators, "Table.Filter") {
 		t.Fatalf("the list of operators is %q; does it still come from the code?", operators)
 	}
@@ -45,6 +35,21 @@ func TestOperatorsPassTheHarness(t *testing.T) {
 			t.Errorf("%s has no harness test: call it in a test that runs it by millracetest", o)
 		}
 	}
+}
+
+// own parses this package's files.
+func (u *uses) own(t *testing.T) (files []*ast.File) {
+	t.Helper()
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, "_test.go") {
+			files = append(files, u.parse(t, name, nil))
+		}
+	}
+	return files
 }
 
 // operatorsIn lists the methods that make a step, as Type.Method. Those of Job are the ends of a topology.
@@ -88,9 +93,10 @@ type uses struct {
 	seen     map[string]bool // Type.Method
 }
 
-func newUses(t *testing.T) *uses {
+// newUses knows the types of this package, the harness, what they import, and more packages of this module.
+func newUses(t *testing.T, more ...string) *uses {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", ".", "./millracetest")
+	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", ".", "./millracetest"}, more...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
