@@ -9,7 +9,7 @@ import (
 )
 
 // stepped is a task that the test turns by hand, with a table of its own and what it reports.
-func stepped(t *testing.T) (task *Task, table state.Table[int64, int64], reports *[]any) {
+func stepped(t *testing.T) (task *Task, table *state.Table[int64, int64], reports *[]any) {
 	t.Helper()
 	task, table, reports = unsealed(t)
 	begin(task)
@@ -23,7 +23,7 @@ func begin(task *Task) {
 }
 
 // unsealed is a stepped task that can be given inputs.
-func unsealed(t *testing.T) (task *Task, table state.Table[int64, int64], reports *[]any) {
+func unsealed(t *testing.T) (task *Task, table *state.Table[int64, int64], reports *[]any) {
 	t.Helper()
 	c := new(state.Clock)
 	task = NewTask(TaskConfig{
@@ -39,7 +39,7 @@ func unsealed(t *testing.T) (task *Task, table state.Table[int64, int64], report
 	return task, table, reports
 }
 
-func write(table state.Table[int64, int64], from, to int64) {
+func write(table *state.Table[int64, int64], from, to int64) {
 	for k := from; k < to; k++ {
 		*table.At(uint64(k)*0x9e3779b97f4a7c15, k) = k
 	}

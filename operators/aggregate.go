@@ -52,7 +52,7 @@ func Aggregate[K comparable, T, A any](e *Env, id string, ttl time.Duration, key
 const accumulator = "accumulator"
 
 // accumulators makes an aggregation's table and lets Scan find it.
-func accumulators[K comparable, A any](e *Env, id string) (state.Table[K, A], error) {
+func accumulators[K comparable, A any](e *Env, id string) (*state.Table[K, A], error) {
 	rows, err := state.NewTable[K, A](e.Store, id, accumulator)
 	if err == nil {
 		e.keepRows(id, rows)

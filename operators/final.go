@@ -25,7 +25,7 @@ func NewScan[K comparable, V any](e *Env, id, of string, hash func(K) uint64, ne
 
 // Resume implements Final.
 func (s *Scan[K, V]) Resume(n int) (more bool) {
-	rows, ok := s.env.rows[s.of].(state.Table[K, V])
+	rows, ok := s.env.rows[s.of].(*state.Table[K, V])
 	if !ok {
 		panic(fmt.Sprintf("operator %q has no rows of this type in its task", s.of))
 	}
@@ -34,7 +34,7 @@ func (s *Scan[K, V]) Resume(n int) (more bool) {
 
 // emitRows emits about n rows as inserts of the time at which that is, without those of an earlier attempt.
 func emitRows[K comparable, V any](
-	e *Env, id string, rows state.Table[K, V], cursor *state.Cursor, n int, hash func(K) uint64, next func(Pair[K, V]),
+	e *Env, id string, rows *state.Table[K, V], cursor *state.Cursor, n int, hash func(K) uint64, next func(Pair[K, V]),
 ) (more bool) {
 	emitted, groups := e.Emitted(id), e.Store.KeyGroups()
 	e.Kind, e.TimeNS = flow.Insert, e.Clock.NowNS
@@ -50,7 +50,7 @@ func emitRows[K comparable, V any](
 type Latest[K comparable, V any] struct {
 	env    *Env
 	id     string
-	rows   state.Table[K, V]
+	rows   *state.Table[K, V]
 	cursor state.Cursor
 	hash   func(K) uint64
 	next   func(Pair[K, V])

@@ -18,8 +18,8 @@ type BatchGate[T any] struct {
 // heldBatch is the records of a batch.
 type heldBatch struct {
 	env     *Env
-	records state.Table[string, heldRecord] // by their number in the batch, from 0
-	counts  state.Table[string, batchCount] // one entry
+	records *state.Table[string, heldRecord] // by their number in the batch, from 0
+	counts  *state.Table[string, batchCount] // one entry
 	done    int64                           // records of the batch that Resume has emitted
 }
 

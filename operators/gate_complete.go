@@ -22,8 +22,8 @@ type CompleteGate[RK comparable, R any] struct {
 // keptTable is a whole result.
 type keptTable struct {
 	env     *Env
-	table   state.Table[string, keptRow]
-	changes state.Table[string, tableChange] // one entry, when the result changed in this batch
+	table   *state.Table[string, keptRow]
+	changes *state.Table[string, tableChange] // one entry, when the result changed in this batch
 	cursor  state.Cursor
 }
 

@@ -23,7 +23,7 @@ type UpdateGate[RK comparable, R any] struct {
 // heldChanges is what became of rows in the batch so far.
 type heldChanges struct {
 	env     *Env
-	table   state.Table[string, heldChange]
+	table   *state.Table[string, heldChange]
 	order   []string // of first changes: those in the table; derived from it after a restore
 	derived bool
 }

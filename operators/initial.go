@@ -41,7 +41,7 @@ func (s *Setup[K, U]) Initial[V any](rows iter.Seq2[K, V], f func(*Context[K, U]
 type starter[K comparable, U any] struct {
 	p       *Processor[K, U]
 	hash    func(K) uint64
-	begun   state.Table[uint32, bool] // an entry in each key group that has had it
+	begun   *state.Table[uint32, bool] // an entry in each key group that has had it
 	started bool
 	open    []bool           // by key group: still to be given its rows
 	rows    []startRow[K, U] // of this task's keys, still to be applied

@@ -55,8 +55,8 @@ func newPaneStore[K comparable, A any](e *Env, id string, width int64) (_ paneSt
 
 // paneTables are the tables; an array of cells is a type of its own for each length.
 type paneTables[K comparable, V, B any] struct {
-	keys state.Table[K, V]
-	old  state.Table[state.Numbered[K], B]
+	keys *state.Table[K, V]
+	old  *state.Table[state.Numbered[K], B]
 }
 
 func (t *paneTables[K, V, B]) open(e *Env, id string) (err error) {

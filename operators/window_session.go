@@ -37,7 +37,7 @@ type sessions[K comparable, T, A, V any] struct {
 	merge  merging[A]
 	out    paneWriter[K, A, V]
 	late   func(T)
-	keys   state.Table[K, sessionState[A]]
+	keys   *state.Table[K, sessionState[A]]
 
 	each, deferred bool
 	stale          bool

@@ -2,9 +2,10 @@ package state
 
 import "encoding/binary"
 
-// arenaKey is the key of an entry whose key is bytes. A short one stands in the entry itself, so that a look-up touches no
-// memory but the entry's: lo and the low bytes of hi hold up to inlineMax bytes, the top byte of hi their number. Of any other,
-// lo is the place in the arena and hi the hash, with farBit set.
+// arenaKey is the key of an entry. Of a table of numbers it is the number, in lo. Of any other table it is the key's canonical
+// bytes: short ones stand in the entry itself, so that a look-up touches no memory but the entry's: lo and the low bytes of hi
+// hold up to inlineMax bytes, the top byte of hi their number. Of longer ones lo is the place in the arena and hi the hash, with
+// farBit set.
 type arenaKey struct{ lo, hi uint64 }
 
 const (

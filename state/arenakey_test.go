@@ -33,7 +33,7 @@ func TestInlineKeysAreExact(t *testing.T) {
 // What a look-up reads of a part must lie within two cache lines: a job with many key groups reads parts at random.
 func TestALookUpReadsTwoLinesOfAPart(t *testing.T) {
 	const line = 64
-	var p part[arenaKey, int64]
+	var p part
 	if n := unsafe.Sizeof(p); n%line != 0 {
 		t.Errorf("a part is %d bytes, want a multiple of %d; change partPad", n, line)
 	}
@@ -46,7 +46,7 @@ func TestALookUpReadsTwoLinesOfAPart(t *testing.T) {
 // writes the value.
 func TestAnEntryLiesWithinOneLine(t *testing.T) {
 	const line = 64
-	if n := unsafe.Sizeof(entry[arenaKey, [2]int64]{}); line%n != 0 {
+	if n := unsafe.Sizeof(typed[[2]int64]{}); line%n != 0 {
 		t.Errorf("an entry is %d bytes, want a divisor of %d", n, line)
 	}
 }

@@ -35,7 +35,7 @@ func newLoad[K comparable](tb testing.TB, n int, key func(i int) K) load[K] {
 
 func name(i int) string { return fmt.Sprintf("key-%08d", i) }
 
-func newCounts[K comparable](tb testing.TB, o state.Options, l load[K]) (*state.Store, state.Table[K, int64]) {
+func newCounts[K comparable](tb testing.TB, o state.Options, l load[K]) (*state.Store, *state.Table[K, int64]) {
 	s := state.NewStore(o)
 	t, err := state.NewTable[K, int64](s, "count", "n")
 	if err != nil {

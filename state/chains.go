@@ -7,12 +7,12 @@ import (
 
 // chains find the timers of a key: each key's are linked through their entries. Nothing of it is in snapshots.
 type chains struct {
-	table *arenaTable[timerLinks]
+	table *core
 	heads map[uint64]uint32 // by the key's hash: position+1 of the first timer; keys with one hash share a chain
 }
 
 // newChains links all timers of a table; keyHash is the hash of the key in a timer's key.
-func newChains(table *arenaTable[timerLinks], keyHash func(key string) uint64) *chains {
+func newChains(table *core, keyHash func(key string) uint64) *chains {
 	c := &chains{table, make(map[uint64]uint32, table.n)}
 	for g := range table.parts {
 		p := &table.parts[g]
@@ -25,24 +25,26 @@ func newChains(table *arenaTable[timerLinks], keyHash func(key string) uint64) *
 	return c
 }
 
+func links(sl *slab, pos uint32) *timerLinks { return (*timerLinks)(sl.at(pos).value()) }
+
 func (c *chains) link(hash uint64, g int, pos uint32) {
 	sl, head := &c.table.parts[g].sl, c.heads[hash]
-	sl.at(pos).val = timerLinks{next: head}
+	*links(sl, pos) = timerLinks{next: head}
 	if head != 0 {
-		sl.at(head - 1).val.prev = pos + 1
+		links(sl, head-1).prev = pos + 1
 	}
 	c.heads[hash] = pos + 1
 }
 
 func (c *chains) unlink(hash uint64, g int, pos uint32) {
 	sl := &c.table.parts[g].sl
-	at := sl.at(pos).val
+	at := *links(sl, pos)
 	if at.next != 0 {
-		sl.at(at.next - 1).val.prev = at.prev
+		links(sl, at.next-1).prev = at.prev
 	}
 	switch {
 	case at.prev != 0:
-		sl.at(at.prev - 1).val.next = at.next
+		links(sl, at.prev-1).next = at.next
 	case at.next != 0:
 		c.heads[hash] = at.next
 	default:
@@ -58,7 +60,7 @@ func (c *chains) times(hash uint64, key []byte) (all []int64) {
 		if outer, atNS, err := timerParts(p.ar.get(e.key.ref())); err == nil && bytes.Equal(outer, key) {
 			all = append(all, atNS)
 		}
-		at = e.val.next
+		at = links(&p.sl, at-1).next
 	}
 	slices.Sort(all)
 	return all

@@ -43,7 +43,7 @@ func (s *Store) NextExpiryNS() int64 {
 	return next
 }
 
-func (c *core[R, V]) nextExpiryNS() int64 {
+func (c *core) nextExpiryNS() int64 {
 	if c.expiry.queue.empty() {
 		return math.MaxInt64
 	}
@@ -56,18 +56,20 @@ func (c *core[R, V]) nextExpiryNS() int64 {
 
 // tooFar says whether a deadline was made under a longer time to live, by an older version of the job. Those behind it in the
 // queue may be earlier, so it is not waited for.
-func (x *expiry[V]) tooFar(now, dueNS int64) bool { return x.ttl > 0 && dueNS-int64(x.ttl) > now }
+func (x *expiry) tooFar(now, dueNS int64) bool { return x.ttl > 0 && dueNS-int64(x.ttl) > now }
 
-func (t *paged[K, V]) nextExpiryNS() int64 {
+func (t *paged) nextExpiryNS() int64 {
 	if t.life.instant == nil || !t.mortal || t.total == 0 {
 		return math.MaxInt64
 	}
 	return 0
 }
 
-// clean removes at most n expired entries and looks at at most 4n deadlines; remove takes the entry out, with whatever
-// belongs to it. It returns how many were removed.
-func (c *core[R, V]) clean(n int, remove func(at place)) (removed int) {
+func (c *core) expire(x expiry, hook func(key string)) { c.expiry, c.hook = x, hook }
+
+// cleanUp removes at most n expired entries, with whatever belongs to them, and looks at at most 4n deadlines. It returns how
+// many were removed.
+func (c *core) cleanUp(n int) (removed int) {
 	now, x := c.s.o.Clock.NowNS, &c.expiry
 	for looked := 0; removed < n && looked < 4*n && !x.queue.empty(); looked++ {
 		if due := x.queue.peek().dueNS; due > now && !x.tooFar(now, due) {
@@ -80,7 +82,7 @@ func (c *core[R, V]) clean(n int, remove func(at place)) (removed int) {
 			st.marks &^= markQueued
 			continue
 		}
-		switch due := x.instant(&sl.at(at.pos()).val); {
+		switch due := x.instant(sl.at(at.pos()).value()); {
 		case due == 0 && x.ttl == 0:
 			st.marks &^= markQueued
 		case due == 0:
@@ -91,15 +93,25 @@ func (c *core[R, V]) clean(n int, remove func(at place)) (removed int) {
 			x.queue.push(deadline{due, at})
 		default:
 			st.marks &^= markQueued
-			remove(at)
+			c.expired(at)
 			removed++
 		}
 	}
 	return removed
 }
 
+// expired removes an entry. The hook may view its key for as long as it likes: bytes of an arena are never overwritten.
+func (c *core) expired(at place) {
+	if c.hook == nil {
+		c.removeAt(at)
+		return
+	}
+	p := &c.parts[at.part()]
+	c.hook(stringOf(c.appendKey(nil, p, p.sl.at(at.pos()).key)))
+}
+
 // queueRestored queues what restored entries expire at, oldest first.
-func (c *core[R, V]) queueRestored() {
+func (c *core) queueRestored() {
 	if c.expiry.instant == nil {
 		return
 	}
@@ -111,7 +123,7 @@ func (c *core[R, V]) queueRestored() {
 			if st.marks&(markLive|markQueued) != markLive {
 				continue
 			}
-			if due := c.expiry.instant(&p.sl.at(pos).val); due != 0 {
+			if due := c.expiry.instant(p.sl.at(pos).value()); due != 0 {
 				st.marks |= markQueued
 				all = append(all, deadline{due, placeOf(g, pos)})
 			}

@@ -7,41 +7,42 @@ import (
 	"github.com/millrace-io/millrace/internal/delta"
 )
 
-// core is a state's entries, whatever the form of its keys: parts by key group, and the cooperative snapshot.
+// core is a table in memory, whatever the types of its keys and values: parts by key group, and the cooperative snapshot.
 //
 // Invariant: the epoch in an entry's status is 0 (settled), the running epoch (its place is in dirty) or the frozen one (its place is in
 // frozen and Step has not come by). So "must be encoded before it is written" is one comparison.
-type core[R comparable, V any] struct {
+type core struct {
 	s              *Store
 	operator, name string
-	parts          []part[R, V]
+	keys           keyBytes
+	shape          shape
+	schema         delta.Schema
+	parts          []part
 	lo, mask       int
+	volatile       bool // no snapshot will be taken
 
 	epoch   uint8 // the running epoch, 1 or 2 in turn
 	dirty   fifo[place]
 	frozen  fifo[place]
 	touched [2][]int32 // parts whose buffer of that epoch is not empty
 
-	appendKey func(dst []byte, p *part[R, V], r R) []byte // canonical bytes
-	hashOf    func(p *part[R, V], r R) uint64
-	dropped   func(p *part[R, V], r R) // after an entry is gone; nil for plain keys
-	values    valuing[V]
-	schema    delta.Schema
-
-	pointers bool  // V holds pointers
+	pointers bool  // values hold pointers
 	ahead    uint8 // what readAhead made of its reads, so that they are not left out
 	n        int   // entries
+	keyBytes int64 // of the living keys
 	keyBuf   []byte
+	hashBuf  []byte
 	valueBuf []byte
 	encoded  int64 // smoothed bytes of an encoded value, the measure of values with pointers
 
-	expiry expiry[V]
+	expiry expiry
+	hook   func(key string) // removes an expired entry with all that belongs to it; nil: the entry is all
 }
 
-// expiry is what a core knows about the time to live of its values.
-type expiry[V any] struct {
-	ttl     time.Duration    // of new values; Forever: they are not queued
-	instant func(v *V) int64 // when v expires, nanoseconds since the Unix epoch, 0 never; nil: values do not expire
+// expiry is what a table knows about the time to live of its values.
+type expiry struct {
+	ttl     time.Duration                    // of new values; Forever: they are not queued
+	instant func(value unsafe.Pointer) int64 // when it expires, nanoseconds since the Unix epoch, 0 never; nil: values do not expire
 	queue   fifo[deadline]
 }
 
@@ -51,24 +52,26 @@ type deadline struct {
 	at    place
 }
 
-func (c *core[R, V]) init(s *Store, operator, name string, values valuing[V], keySchema string) {
-	c.s, c.operator, c.name, c.values, c.epoch = s, operator, name, values, 1
-	c.pointers = values.HasPointers()
-	c.lo, c.mask = s.o.Groups.Lo, s.o.KeyGroups-1
-	c.schema = delta.Schema{Operator: operator, State: name, Key: keySchema, Value: values.Schema()}
-	c.parts = make([]part[R, V], s.o.Groups.Len())
+func newCore(s *Store, operator, name string, keys keyBytes, sh shape) *core {
+	c := &core{
+		s: s, operator: operator, name: name, keys: keys, shape: sh, epoch: 1, volatile: s.o.Volatile, pointers: sh.pointers(),
+		lo: s.o.Groups.Lo, mask: s.o.KeyGroups - 1, hashBuf: make([]byte, 0, inlineMax+1),
+		schema: delta.Schema{Operator: operator, State: name, Key: keys.schema, Value: sh.schema()},
+		parts:  make([]part, s.o.Groups.Len()),
+	}
 	for i := range c.parts {
 		c.parts[i].ix.slots = noSlots
 	}
+	return c
 }
 
 // partOf is the part of a hash. A hash of a key group that the store does not own panics.
-func (c *core[R, V]) partOf(hash uint64) int { return int(hash&uint64(c.mask)) - c.lo }
+func (c *core) partOf(hash uint64) int { return int(hash&uint64(c.mask)) - c.lo }
 
 // insert makes the entry of an absent key, zero and changed in the running epoch. i is the empty slot that the search ended at.
 //
 //go:noinline
-func (c *core[R, V]) insert(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
+func (c *core) insert(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
 	pos, e := c.add(g, i, hash, key)
 	st := &c.parts[g].sl.status[pos]
 	st.marks |= markBorn
@@ -80,9 +83,9 @@ func (c *core[R, V]) insert(g int, i, hash uint64, key R) (uint32, *entry[R, V])
 }
 
 // add makes a settled entry without telling the snapshot: insert and restore build on it.
-func (c *core[R, V]) add(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
+func (c *core) add(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
 	p := &c.parts[g]
-	pos, e := p.sl.alloc()
+	pos, e := p.sl.alloc(c.shape)
 	p.ix.put(i, hash, pos)
 	e.key = key
 	st := &p.sl.status[pos]
@@ -97,7 +100,7 @@ func (c *core[R, V]) add(g int, i, hash uint64, key R) (uint32, *entry[R, V]) {
 
 // read is the value at pos for reading. A reader may change in place what the value points to before it asks to write the
 // entry, so a running snapshot takes such a value now.
-func (c *core[R, V]) read(g int, pos uint32) *V {
+func (c *core) read(g int, pos uint32) unsafe.Pointer {
 	p := &c.parts[g]
 	if c.pointers {
 		if st := &p.sl.status[pos]; st.epoch != c.epoch && st.epoch != 0 {
@@ -105,12 +108,12 @@ func (c *core[R, V]) read(g int, pos uint32) *V {
 			st.epoch = 0
 		}
 	}
-	return &p.sl.at(pos).val
+	return p.sl.at(pos).value()
 }
 
 // note puts a place on the dirty list.
-func (c *core[R, V]) note(g int, pos uint32) {
-	if !c.s.o.Volatile {
+func (c *core) note(g int, pos uint32) {
+	if !c.volatile {
 		c.dirty.push(placeOf(g, pos))
 	}
 }
@@ -118,7 +121,7 @@ func (c *core[R, V]) note(g int, pos uint32) {
 // firstWrite is called before the first write to an entry in this epoch: what a running snapshot still needs is encoded now.
 //
 //go:noinline
-func (c *core[R, V]) firstWrite(g int, pos uint32) {
+func (c *core) firstWrite(g int, pos uint32) {
 	st := &c.parts[g].sl.status[pos]
 	if st.epoch != 0 {
 		c.encode(g, pos)
@@ -129,80 +132,73 @@ func (c *core[R, V]) firstWrite(g int, pos uint32) {
 }
 
 // remove deletes the entry in slot i at pos.
-func (c *core[R, V]) remove(g int, i uint64, pos uint32) {
+func (c *core) remove(g int, i uint64, pos uint32) {
 	c.bury(g, pos)
 	c.release(g, i, pos)
 }
 
 // bury tells the snapshots that the entry goes: the deletion goes to the running epoch, unless no snapshot knows the key.
-func (c *core[R, V]) bury(g int, pos uint32) {
+func (c *core) bury(g int, pos uint32) {
 	p := &c.parts[g]
 	st := &p.sl.status[pos]
 	if st.epoch != 0 && st.epoch != c.epoch {
 		c.encode(g, pos)
 		st.epoch = 0
 	}
-	if (st.epoch == 0 || st.marks&markBorn == 0) && !c.s.o.Volatile {
+	if (st.epoch == 0 || st.marks&markBorn == 0) && !c.volatile {
 		c.keyBuf = c.appendKey(c.keyBuf[:0], p, p.sl.at(pos).key)
 		c.tombstone(g, c.keyBuf)
 	}
 }
 
 // release frees the entry without a trace in the snapshot.
-func (c *core[R, V]) release(g int, i uint64, pos uint32) {
+func (c *core) release(g int, i uint64, pos uint32) {
 	c.retire(g, i, pos)
 	c.vacate(g, pos)
 }
 
 // retire takes the entry out of the index; its place and key are held until vacate.
-func (c *core[R, V]) retire(g int, i uint64, pos uint32) {
-	var zero V
+func (c *core) retire(g int, i uint64, pos uint32) {
 	p := &c.parts[g]
 	p.ix.remove(i)
-	p.sl.at(pos).val = zero
+	c.shape.zero(p.sl.at(pos).value())
 	st := &p.sl.status[pos]
 	st.marks = st.marks&markQueued | markHeld
 	c.n--
 }
 
 // vacate lets a retired entry's place be used again. It may still be in dirty, as its epoch tells.
-func (c *core[R, V]) vacate(g int, pos uint32) {
-	var zero R
+func (c *core) vacate(g int, pos uint32) {
 	p := &c.parts[g]
 	e := p.sl.at(pos)
 	key := e.key
-	e.key = zero
+	e.key = arenaKey{}
 	p.sl.status[pos].marks &^= markHeld
 	p.sl.free(pos)
-	if c.dropped != nil {
-		c.dropped(p, key)
-	}
+	c.drop(p, key)
 }
 
 // removeAt is remove for an entry known by its place alone.
-func (c *core[R, V]) removeAt(at place) {
+func (c *core) removeAt(at place) {
 	p := &c.parts[at.part()]
 	hash := c.hashOf(p, p.sl.at(at.pos()).key)
 	c.remove(at.part(), p.ix.slotOf(hash, at.pos()), at.pos())
 }
 
 // reserve makes room for n entries in part g, when it is empty.
-func (c *core[R, V]) reserve(g, n int) {
+func (c *core) reserve(g, n int) {
 	if p := &c.parts[g]; p.ix.n == 0 {
 		p.ix.reserve(n)
-		p.sl.reserve(n)
+		p.sl.reserve(c.shape, n)
 	}
 }
 
-func (c *core[R, V]) id() (operator, name string) { return c.operator, c.name }
-func (c *core[R, V]) describe() delta.Schema      { return c.schema }
-func (c *core[R, V]) entries() int                { return c.n }
-
-// Len is the number of entries.
-func (c *core[R, V]) Len() int { return c.n }
+func (c *core) id() (operator, name string) { return c.operator, c.name }
+func (c *core) describe() delta.Schema      { return c.schema }
+func (c *core) entries() int                { return c.n }
 
 // bytes estimates the memory that the entries take.
-func (c *core[R, V]) bytes() int64 {
+func (c *core) bytes() int64 {
 	total := int64(0)
 	for i := range c.parts {
 		p := &c.parts[i]
@@ -212,16 +208,16 @@ func (c *core[R, V]) bytes() int64 {
 }
 
 // perEntry estimates an entry's bytes without its key in the arena and its share of the index.
-func (c *core[R, V]) perEntry() int64 {
-	size := int64(unsafe.Sizeof(entry[R, V]{}) + unsafe.Sizeof(status{}))
+func (c *core) perEntry() int64 {
+	size := int64(c.shape.size() + unsafe.Sizeof(status{}))
 	if c.pointers {
 		size += 2 * c.encoded
 	}
 	return size
 }
 
-// scan is Scan over places.
-func (c *core[R, V]) scan(cur *Cursor, n int, f func(p *part[R, V], e *entry[R, V])) bool {
+// scan is Scan over entries.
+func (c *core) scan(cur *Cursor, n int, f func(p *part, e *entry)) bool {
 	for ; cur.group < len(c.parts); cur.group, cur.pos = cur.group+1, 0 {
 		p := &c.parts[cur.group]
 		for ; cur.pos < p.sl.n; cur.pos++ {

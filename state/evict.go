@@ -28,17 +28,17 @@ func (s *Store) makeRoom() {
 	}
 }
 
-func (t *paged[K, V]) cachedBytes() int64 { return t.size }
+func (t *paged) cachedBytes() int64 { return t.size }
 
 // account brings the store's sum up to date with this cache's size.
-func (t *paged[K, V]) account() {
+func (t *paged) account() {
 	size := int64(t.hot.n)*(t.hot.perEntry()+20) + 2*t.hot.keyBytes // 20: the share in the index; 2: of an arena up to half may be dead
 	t.hot.s.cached += size - t.size
 	t.size = size
 }
 
 // evict drops about n entries that were not used since the clock hand came by last, and writes the stale ones to the store.
-func (t *paged[K, V]) evict(n int) (evicted int) {
+func (t *paged) evict(n int) (evicted int) {
 	excess := t.hot.s.cached - t.hot.s.o.CacheBytes + t.hot.s.o.CacheBytes/16
 	n = min(n, int(excess/max(1, t.size/int64(max(1, t.hot.n))))+1)
 	t.tellDeletes()
@@ -66,13 +66,13 @@ func (t *paged[K, V]) evict(n int) (evicted int) {
 }
 
 // drop takes an entry out of the cache: into the snapshot that needs it, and into the batch if the store lacks it.
-func (t *paged[K, V]) drop(g int, pos uint32) {
+func (t *paged) drop(g int, pos uint32) {
 	e, st := t.hot.parts[g].sl.at(pos), &t.hot.parts[g].sl.status[pos]
 	key := t.hot.parts[g].ar.get(e.key.ref())
 	h := t.hot.hashOf(&t.hot.parts[g], e.key)
-	snapshot := st.epoch != 0 && !t.hot.s.o.Volatile
+	snapshot := st.epoch != 0 && !t.hot.volatile
 	if snapshot || st.marks&markStale != 0 {
-		t.hot.valueBuf = t.hot.values.Append(t.hot.valueBuf[:0], &e.val)
+		t.hot.valueBuf = t.hot.shape.append(t.hot.valueBuf[:0], e.value())
 		t.hot.measure(len(t.hot.valueBuf))
 	}
 	if snapshot {
@@ -85,7 +85,7 @@ func (t *paged[K, V]) drop(g int, pos uint32) {
 }
 
 // writeBack puts the value in valueBuf into the batch. Deletions that are pending are in it already: a put is younger.
-func (t *paged[K, V]) writeBack(g int, key string, st *status) {
+func (t *paged) writeBack(g int, key string, st *status) {
 	t.batch.add(Write{Group: t.group(g)}, key, t.hot.valueBuf)
 	if st.marks&markStored == 0 {
 		t.stored[g]++

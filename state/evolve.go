@@ -33,41 +33,14 @@ func (s *Store) Evolve(was delta.Schema) (*Evolution, error) {
 	return e, nil
 }
 
-// resolving is a valuing that can read older schemas; codec.Encoding is one.
-type resolving[V any] interface {
-	Resolve(writer string) (*codec.Resolution[V], error)
-}
-
 // wrapper is a value that a handle puts around the user's, as its field Value.
 type wrapper interface{ wraps() }
 
 func (timed[V]) wraps()        {}
 func (mapEntry[MK, V]) wraps() {}
 
-func (c *core[R, V]) evolve(writer string) (*Evolution, error) {
-	values, ok := c.values.(resolving[V])
-	if !ok {
-		return nil, errors.New("its values are of one schema only")
-	}
-	r, err := values.Resolve(writer)
-	_, wrapped := any(*new(V)).(wrapper)
-	if err != nil {
-		return nil, unwrapMismatch(err, wrapped)
-	}
-	return &Evolution{Added: unwrapPaths(r.Added, wrapped), Dropped: unwrapPaths(r.Dropped, wrapped), Rewrite: func(dst, value []byte) ([]byte, error) {
-		var v V
-		rest, err := r.Decode(value, &v)
-		if err == nil && len(rest) > 0 {
-			err = fmt.Errorf("%d bytes too many: %w", len(rest), codec.ErrDamaged)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("value of an older version: %w", err)
-		}
-		return c.values.Append(dst, &v), nil
-	}}, nil
-}
-
-func (t *paged[K, V]) evolve(writer string) (*Evolution, error) { return t.hot.evolve(writer) }
+func (c *core) evolve(writer string) (*Evolution, error)  { return c.shape.resolve(writer) }
+func (t *paged) evolve(writer string) (*Evolution, error) { return t.hot.evolve(writer) }
 
 // unwrapMismatch makes the path one of the user's type.
 func unwrapMismatch(err error, wrapped bool) error {

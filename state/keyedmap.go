@@ -24,8 +24,8 @@ type keyedMap[K, MK comparable, V any] struct {
 	at      *At[K]
 	keys    keying[K]
 	inner   keying[MK]
-	headers Table[K, mapHeader[MK]]
-	entries Table[string, mapEntry[MK, V]]
+	headers *Table[K, mapHeader[MK]]
+	entries *Table[string, mapEntry[MK, V]]
 	life    lifetime
 	outer   []byte // scratch: the key's canonical bytes
 	mapKey  []byte // scratch: those of the map's key

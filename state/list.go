@@ -50,7 +50,7 @@ func NewList[V any, K comparable](s *Store, at *At[K], operator, name string, tt
 	if err != nil {
 		return nil, err
 	}
-	elements.expire(expiry[timed[V]]{ttl: ttl, instant: instantOf[V]}, x.expired)
+	elements.expire(ttl, instantOf[V], x.expired)
 	x.elements = elements
 	return &List[V]{x, x.each}, nil
 }
@@ -96,8 +96,8 @@ type listHeader struct {
 type keyedList[K comparable, V any] struct {
 	at       *At[K]
 	keys     keying[K]
-	headers  Table[K, listHeader]
-	elements Table[string, timed[V]]
+	headers  *Table[K, listHeader]
+	elements *Table[string, timed[V]]
 	life     lifetime
 	outer    []byte  // scratch: the key's canonical bytes
 	number   [8]byte // scratch: an element's number

@@ -16,7 +16,7 @@ type Numbered[K comparable] struct {
 }
 
 // NewNumbered makes the state name of operator, as NewTable does, with keys that have a number. Its hashes are those of Hash.
-func NewNumbered[K comparable, V any](s *Store, operator, name string) (Table[Numbered[K], V], error) {
+func NewNumbered[K comparable, V any](s *Store, operator, name string) (*Table[Numbered[K], V], error) {
 	keys, err := keyingOf[K]()
 	if err != nil {
 		return nil, fmt.Errorf("operator %q: state %q: key: %w", operator, name, err)
@@ -28,26 +28,7 @@ func NewNumbered[K comparable, V any](s *Store, operator, name string) (Table[Nu
 	if err := checkName(operator, name); err != nil {
 		return nil, err
 	}
-	return newNumbered(s, operator, name, numberedKeying(keys), values)
-}
-
-// newNumbered is newTable for numbered keys, which are bytes: the compiler then has two forms of tables to make, and not three.
-func newNumbered[K comparable, V any](s *Store, operator, name string, keys keying[Numbered[K]], values valuing[V]) (Table[Numbered[K], V], error) {
-	switch {
-	case s.byName[stateName{operator, name}] != nil:
-		return nil, fmt.Errorf("operator %q: state name %q used twice", operator, name)
-	case s.o.Bytes != nil:
-		p, err := newPaged(s, operator, name, keys, values)
-		if err != nil {
-			return nil, fmt.Errorf("operator %q: state %q: open byte store: %w", operator, name, err)
-		}
-		s.add(p)
-		return p, nil
-	}
-	t := new(keyed[Numbered[K], V])
-	t.prepare(s, operator, name, keys, values)
-	s.add(t)
-	return t, nil
+	return newTable(s, operator, name, numberedKeying(keys), values)
 }
 
 // Hash is the hash of an entry's key, given that of the operator's key: the low half, which names the key group, is the same; the

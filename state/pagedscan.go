@@ -1,12 +1,15 @@
 package state
 
 import (
+	"unsafe"
+
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 )
 
-// Scan goes through the store, in the order of the keys in it: each group's stale entries are written back first.
-func (t *paged[K, V]) Scan(cur *Cursor, n int, f func(key K, v *V)) (more bool) {
+// scan goes through the store, in the order of the keys in it: each group's stale entries are written back first. f gets
+// canonical bytes.
+func (t *paged) scan(cur *Cursor, n int, f func(key []byte, v unsafe.Pointer)) (more bool) {
 	t.ready()
 	for ; cur.group < len(t.hot.parts); *cur = (Cursor{group: cur.group + 1}) {
 		if !cur.begun {
@@ -20,7 +23,7 @@ func (t *paged[K, V]) Scan(cur *Cursor, n int, f func(key K, v *V)) (more bool) 
 	return false
 }
 
-func (t *paged[K, V]) scanPart(cur *Cursor, n *int, f func(key K, v *V)) (more bool) {
+func (t *paged) scanPart(cur *Cursor, n *int, f func(key []byte, v unsafe.Pointer)) (more bool) {
 	t.tellDeletes()
 	t.write()
 	g := cur.group
@@ -50,37 +53,39 @@ func (t *paged[K, V]) scanPart(cur *Cursor, n *int, f func(key K, v *V)) (more b
 }
 
 // visit shows one stored entry, with the value of the cache when that has one.
-func (t *paged[K, V]) visit(g int, key, value []byte, f func(key K, v *V)) error {
-	k, err := t.keys.decode(key)
+func (t *paged) visit(g int, key, value []byte, f func(key []byte, v unsafe.Pointer)) error {
+	h, err := t.hot.keys.hash(key)
 	if err != nil {
 		return err
 	}
-	if _, pos, ok := t.hot.find(g, t.keys.hash(k), stringOf(key)); ok {
-		f(k, t.hot.read(g, pos))
+	k := stringOf(key)
+	if _, pos, ok := t.hot.find(g, h, t.hot.wanted(h, k), k); ok {
+		f(key, t.hot.read(g, pos))
 		return nil
 	}
-	var v V
-	if err := decodeValue(t.hot.values, value, &v); err != nil {
+	v := t.seen.value()
+	t.hot.shape.zero(v)
+	if err := t.hot.shape.decode(value, v); err != nil {
 		return err
 	}
-	f(k, &v)
+	f(key, v)
 	return nil
 }
 
-func (t *paged[K, V]) expire(x expiry[V], hook func(key K)) {
+func (t *paged) expire(x expiry, hook func(key string)) {
 	t.life, t.hook, t.mortal = x, hook, x.ttl > 0
 }
 
 // cleanUp looks at some entries more, all round the table: a queue of deadlines would have to hold every key in memory.
-func (t *paged[K, V]) cleanUp(n int) (removed int) {
+func (t *paged) cleanUp(n int) (removed int) {
 	if t.life.instant == nil || !t.mortal {
 		return 0
 	}
-	var expired []K
+	var expired []string
 	now := t.hot.s.o.Clock.NowNS
-	more := t.Scan(&t.cleaning, n, func(k K, v *V) {
+	more := t.scan(&t.cleaning, n, func(key []byte, v unsafe.Pointer) {
 		if end := t.life.instant(v); end != 0 && end <= now {
-			expired = append(expired, k)
+			expired = append(expired, string(key))
 		}
 	})
 	if !more {
@@ -89,18 +94,22 @@ func (t *paged[K, V]) cleanUp(n int) (removed int) {
 	for _, k := range expired {
 		if t.hook != nil {
 			t.hook(k)
-		} else {
-			t.Delete(t.keys.hash(k), k)
+			continue
 		}
+		h, err := t.hot.keys.hash(bytesOf(k))
+		if err != nil {
+			t.fail("clean", t.cleaning.group, err)
+		}
+		t.delete(h, k)
 	}
 	return len(expired)
 }
 
-func (t *paged[K, V]) restore(group flow.KeyGroup, _ int, data []byte) error {
+func (t *paged) restore(group flow.KeyGroup, _ int, data []byte) error {
 	g := int(group) - t.hot.lo
 	return eachEntry(data, func(key, value []byte, deleted bool) error {
 		t.ready()
-		h, err := t.hot.hashRestored(group, key, t.keys.hashBytes)
+		h, want, err := t.hot.restoredKey(group, key)
 		if err != nil {
 			return err
 		}
@@ -109,15 +118,15 @@ func (t *paged[K, V]) restore(group flow.KeyGroup, _ int, data []byte) error {
 			t.deleteKey(h, k, false)
 			return nil
 		}
-		return t.restorePut(g, h, k, value)
+		return t.restorePut(g, h, want, k, value)
 	})
 }
 
-func (t *paged[K, V]) restorePut(g int, h uint64, key string, value []byte) error {
-	slot, pos, ok := t.hot.find(g, h, key)
+func (t *paged) restorePut(g int, h uint64, want arenaKey, key string, value []byte) error {
+	slot, pos, ok := t.hot.find(g, h, want, key)
 	if !ok {
 		stored := t.inStore(g, key)
-		pos, _ = t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], h, key))
+		pos, _ = t.hot.add(g, slot, h, t.hot.keep(&t.hot.parts[g], want, key))
 		if stored {
 			t.hot.parts[g].sl.status[pos].marks |= markStored
 		} else {
@@ -128,18 +137,19 @@ func (t *paged[K, V]) restorePut(g int, h uint64, key string, value []byte) erro
 	sl := &t.hot.parts[g].sl
 	sl.status[pos].marks |= markStale
 	t.hot.measure(len(value))
-	if err := decodeValue(t.hot.values, value, &sl.at(pos).val); err != nil {
+	v := sl.at(pos).value()
+	if err := t.hot.shape.decode(value, v); err != nil {
 		return err
 	}
-	t.mortal = t.mortal || t.life.instant != nil && t.life.instant(&sl.at(pos).val) != 0
+	t.mortal = t.mortal || t.life.instant != nil && t.life.instant(v) != 0
 	return nil
 }
 
-func (t *paged[K, V]) restored() error                      { return nil }
-func (t *paged[K, V]) id() (operator, name string)          { return t.hot.id() }
-func (t *paged[K, V]) describe() delta.Schema               { return t.hot.describe() }
-func (t *paged[K, V]) freeze()                              { t.hot.freeze() }
-func (t *paged[K, V]) step(n int) int                       { return t.hot.step(n) }
-func (t *paged[K, V]) take(dst []delta.Block) []delta.Block { return t.hot.take(dst) }
-func (t *paged[K, V]) entries() int                         { return t.total }
-func (t *paged[K, V]) bytes() int64                         { return t.hot.bytes() }
+func (t *paged) restored() error                      { return nil }
+func (t *paged) id() (operator, name string)          { return t.hot.id() }
+func (t *paged) describe() delta.Schema               { return t.hot.describe() }
+func (t *paged) freeze()                              { t.hot.freeze() }
+func (t *paged) step(n int) int                       { return t.hot.step(n) }
+func (t *paged) take(dst []delta.Block) []delta.Block { return t.hot.take(dst) }
+func (t *paged) entries() int                         { return t.total }
+func (t *paged) bytes() int64                         { return t.hot.bytes() }

@@ -13,12 +13,6 @@ const (
 	markHeld                     // not in use any more, but its key is still needed
 )
 
-// entry is one key and value. R is the key itself when it is plain, otherwise its place in the arena.
-type entry[R comparable, V any] struct {
-	key R
-	val V
-}
-
 // status is what a table notes about the entry at a position. It stands apart from the entry, which so takes no more cache lines
 // than key and value need; the statuses of 100,000 entries fit a processor's own cache.
 type status struct {
@@ -27,9 +21,9 @@ type status struct {
 }
 
 // part is the table of one key group. Small parts keep the longest growth short, and they are the unit of restore.
-type part[R comparable, V any] struct {
+type part struct {
 	ix   index
-	sl   slab[entry[R, V]]
+	sl   slab
 	ar   arena
 	bufs [2]buffer // encoded entries of the running and the frozen epoch, by epoch-1
 
@@ -38,7 +32,7 @@ type part[R comparable, V any] struct {
 
 // partPad makes a part whole cache lines long, so that what a look-up reads of it (the index, the slab's first chunk and its
 // statuses) is two lines, one behind the other.
-const partPad = 48
+const partPad = 56
 
 // buffer collects encoded entries of one key group.
 type buffer struct {

@@ -1,31 +1,41 @@
 package state
 
-// Entries in memory by their places, for what is derived from a table: see Seen.
+import "unsafe"
 
-func (t *keyed[K, V]) placeNew(h uint64, k K) (v *V, at place, fresh bool) {
-	return t.placeOfBytes(h, t.view(k))
+// Entries in memory by their places, for what is derived from a table: see Seen and Sides.
+
+// place is placeNew of a table in memory.
+func (t *Table[K, V]) place(hash uint64, key K) (v *V, at place, fresh bool) {
+	var p unsafe.Pointer
+	if t.keys.word {
+		p, at, fresh = t.mem.placeNew(hash, wordKey(wordOf(key)), "")
+	} else {
+		k := t.canonical(key)
+		p, at, fresh = t.mem.placeNew(hash, t.mem.wanted(hash, k), k)
+	}
+	return (*V)(p), at, fresh
 }
 
-func (t *arenaTable[V]) placeOfBytes(h uint64, k string) (v *V, at place, fresh bool) {
-	g := t.partOf(h)
-	slot, pos, ok := t.find(g, h, k)
+// placeNew finds the entry of a key for reading, or makes it for writing.
+func (c *core) placeNew(h uint64, want arenaKey, k string) (v unsafe.Pointer, at place, fresh bool) {
+	g := c.partOf(h)
+	slot, pos, ok := c.find(g, h, want, k)
 	if !ok {
-		p := &t.parts[g]
-		pos, _ = t.insert(g, slot, h, t.keep(p, h, k))
+		pos, _ = c.insert(g, slot, h, c.keep(&c.parts[g], want, k))
 	}
-	return &t.parts[g].sl.at(pos).val, placeOf(g, pos), !ok
+	return c.parts[g].sl.at(pos).value(), placeOf(g, pos), !ok
 }
 
 // valueAt is the value at a place, for reading.
-func (c *core[R, V]) valueAt(at place) *V { return &c.parts[at.part()].sl.at(at.pos()).val }
+func (c *core) valueAt(at place) unsafe.Pointer { return c.parts[at.part()].sl.at(at.pos()).value() }
 
 // eachPlace calls f with every entry, which it may read.
-func (c *core[R, V]) eachPlace(f func(at place, v *V)) {
+func (c *core) eachPlace(f func(at place, v unsafe.Pointer)) {
 	for g := range c.parts {
 		p := &c.parts[g]
 		for pos := range p.sl.n {
 			if p.sl.status[pos].marks&markLive != 0 {
-				f(placeOf(g, pos), &p.sl.at(pos).val)
+				f(placeOf(g, pos), p.sl.at(pos).value())
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func TestPrefetchLeavesCompositeKeys(t *testing.T) {
 	}
 	byRecord := 0
 	for _, x := range s.states {
-		if p, ok := x.(prefetched); ok && p.byRecord() {
+		if c, ok := x.(*core); ok && c.keys.byRecord {
 			byRecord++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/millrace-io/millrace/codec"
 )
@@ -13,8 +14,7 @@ import (
 // of a byte store there is no calendar, which would hold every key in memory; there each new key pays for a look at a few others,
 // all round the table.
 //
-// Keys are held as their canonical bytes, whatever their type, so that a compiler makes one kind of table and not one for each type
-// of key that a program has. The task's loop alone calls it.
+// Keys are held as their canonical bytes, whatever their type. The task's loop alone calls it.
 type Seen[K comparable] struct {
 	seen
 	keys    keying[K]
@@ -23,8 +23,7 @@ type Seen[K comparable] struct {
 
 // seen is a Seen of canonical bytes.
 type seen struct {
-	table table[string, until]
-	cells placed[string, until] // nil in front of a byte store
+	table *Table[string, until]
 	due   calendar
 	hash  func(string) uint64
 
@@ -34,15 +33,6 @@ type seen struct {
 
 // until is when a key is forgotten.
 type until struct{ UntilNS int64 }
-
-// placed is a table in memory whose entries have places.
-type placed[K comparable, V any] interface {
-	// placeNew finds the entry of key for reading, or makes it for writing.
-	placeNew(hash uint64, key K) (v *V, at place, fresh bool)
-	valueAt(at place) *V
-	removeAt(at place)
-	eachPlace(f func(at place, v *V))
-}
 
 // NewSeen makes the state name of operator. span is how far ahead the times may lie, about.
 func NewSeen[K comparable](s *Store, operator, name string, span time.Duration) (*Seen[K], error) {
@@ -76,9 +66,6 @@ func NewSeen[K comparable](s *Store, operator, name string, span time.Duration) 
 		return nil, err
 	}
 	x := &Seen[K]{seen: seen{table: t, due: newCalendar(span, false), hash: canonical.hash}, keys: keys}
-	if s.o.Bytes == nil {
-		x.cells = t.(placed[string, until])
-	}
 	s.restores = append(s.restores, x.rebuild)
 	return x, nil
 }
@@ -94,10 +81,10 @@ func (x *Seen[K]) Add(hash uint64, key K, nowNS, untilNS int64) (wasNS int64, fr
 }
 
 func (x *seen) add(hash uint64, key string, nowNS, untilNS int64) (wasNS int64, fresh bool) {
-	if x.cells == nil {
+	if x.table.mem == nil {
 		return x.addStored(hash, key, nowNS, untilNS)
 	}
-	v, at, fresh := x.cells.placeNew(hash, key)
+	v, at, fresh := x.table.place(hash, key)
 	switch {
 	case fresh:
 		v.UntilNS = untilNS
@@ -128,7 +115,7 @@ const sweepLooks = 4
 // Forget removes keys whose time has come at nowNS, at most about n, and says whether there may be more. Add does not find them
 // in either case.
 func (x *seen) Forget(nowNS int64, n int) (more bool) {
-	if x.cells == nil {
+	if x.table.mem == nil {
 		return x.forgetStored(nowNS, n)
 	}
 	for range n {
@@ -137,13 +124,13 @@ func (x *seen) Forget(nowNS int64, n int) (more bool) {
 			return false
 		}
 		at := place(c.node)
-		if until := x.cells.valueAt(at).UntilNS; until > nowNS { // added again before its bucket was forgotten
+		if until := (*until)(x.table.mem.valueAt(at)).UntilNS; until > nowNS { // added again before its bucket was forgotten
 			if until != math.MaxInt64 {
 				x.due.push(until, c.node)
 			}
 			continue
 		}
-		x.cells.removeAt(at)
+		x.table.mem.removeAt(at)
 	}
 	return true
 }
@@ -179,10 +166,10 @@ func (x *seen) Len() int { return x.table.Len() }
 
 // rebuild fills the calendar.
 func (x *seen) rebuild() error {
-	if x.cells != nil {
-		x.cells.eachPlace(func(at place, v *until) {
-			if v.UntilNS != math.MaxInt64 {
-				x.due.push(v.UntilNS, uint64(at))
+	if x.table.mem != nil {
+		x.table.mem.eachPlace(func(at place, v unsafe.Pointer) {
+			if end := (*until)(v).UntilNS; end != math.MaxInt64 {
+				x.due.push(end, uint64(at))
 			}
 		})
 	}

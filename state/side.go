@@ -14,7 +14,7 @@ import (
 type Side[K comparable, V any] struct {
 	x     *Sides[K]
 	which int
-	table Table[uint64, kept[K, V]]
+	table *Table[uint64, kept[K, V]]
 	keep  Keep
 	due   calendar
 }
@@ -42,7 +42,7 @@ func NewSide[V any, K comparable](x *Sides[K], which int, name string, keep Keep
 	if err != nil {
 		return nil, err
 	}
-	table, err := newNumberTable(x.s, x.operator, name, numbers, values)
+	table, err := newTable(x.s, x.operator, name, numbers, values)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +55,11 @@ func (d *Side[K, V]) of(l Line) *lineSide { return &d.x.line(l).sides[d.which] }
 
 // Add keeps a record.
 func (d *Side[K, V]) Add(l Line, timeNS int64, v V, marked bool) {
-	p, e := &d.x.parts[l.at.part()], d.x.line(l)
-	id := recordID(p.next, e.hash)
+	next, e := &d.x.next[l.at.part()], d.x.line(l)
+	id := recordID(*next, e.hash)
 	s := &e.sides[d.which]
-	s.add(&d.x.pool, stamp{timeNS, p.next})
-	p.next++
+	s.add(&d.x.pool, stamp{timeNS, *next})
+	*next++
 	r := d.table.At(recordHash(id), id)
 	r.Key, r.TimeNS, r.Marked, r.Value = e.key, timeNS, marked, v
 	d.note(l, s)
@@ -182,23 +182,22 @@ func (d *Side[K, V]) Records() int { return d.table.Len() }
 
 // rebuild makes the index out of the table.
 func (d *Side[K, V]) rebuild() error {
-	_, name := d.table.(namedState).id()
 	var bad error
 	lines := map[Line]bool{}
 	var cur Cursor
 	for d.table.Scan(&cur, 1<<20, func(id uint64, r *kept[K, V]) {
 		hash := d.x.keys.hash(r.Key)
 		if hash&0xffff != id&0xffff {
-			bad = fmt.Errorf("restore operator %q: state %q: record %d does not belong to its key: %w", d.x.operator, name, id>>16, delta.ErrDamaged)
+			bad = fmt.Errorf("restore %s: record %d does not belong to its key: %w", d.table.describe(), id>>16, delta.ErrDamaged)
 			return
 		}
 		l := d.x.At(hash, r.Key)
-		p, s := &d.x.parts[l.at.part()], d.of(l)
+		next, s := &d.x.next[l.at.part()], d.of(l)
 		if len(s.buf) == cap(s.buf) {
 			s.makeRoom(&d.x.pool)
 		}
 		s.buf = append(s.buf, stamp{r.TimeNS, id >> 16})
-		p.next = max(p.next, id>>16+1)
+		*next = max(*next, id>>16+1)
 		lines[l] = true
 	}) {
 	}
@@ -208,22 +207,4 @@ func (d *Side[K, V]) rebuild() error {
 		d.note(l, s)
 	}
 	return bad
-}
-
-// newNumberTable is newTable for keys without pointers: a compiler then has two forms of tables to make of each kept, and not three.
-func newNumberTable[V any](s *Store, operator, name string, keys keying[uint64], values valuing[V]) (Table[uint64, V], error) {
-	switch {
-	case s.byName[stateName{operator, name}] != nil:
-		return nil, fmt.Errorf("operator %q: state name %q used twice", operator, name)
-	case s.o.Bytes != nil:
-		p, err := newPaged(s, operator, name, keys, values)
-		if err != nil {
-			return nil, fmt.Errorf("operator %q: state %q: open byte store: %w", operator, name, err)
-		}
-		s.add(p)
-		return p, nil
-	}
-	t := newPlain(s, operator, name, keys, values)
-	s.add(t)
-	return t, nil
 }

@@ -20,18 +20,10 @@ type Sides[K comparable] struct {
 	s        *Store
 	operator string
 	keys     keying[K]
-	same     func(a, b K) bool
-	mask, lo int
-	parts    []sidePart[K]
+	lines    *Table[K, line[K]] // derived: in no snapshot
+	next     []uint64           // number of the next record of each part; those of a key group are numbered whoever owns it
 	pool     stampPool
 	rebuilds []func() error
-}
-
-// sidePart is the lines of a key group.
-type sidePart[K comparable] struct {
-	ix   index
-	sl   slab[line[K]]
-	next uint64 // number of the next record; those of a key group are numbered whoever owns it
 }
 
 // line is a key with its records on both sides.
@@ -56,51 +48,23 @@ func NewSides[K comparable](s *Store, operator string) (*Sides[K], error) {
 	if err != nil {
 		return nil, fmt.Errorf("operator %q: key: %w", operator, err)
 	}
-	x := &Sides[K]{s: s, operator: operator, keys: keys, lo: s.o.Groups.Lo, mask: s.o.KeyGroups - 1}
-	x.same = func(a, b K) bool { return a == b }
-	if keys.form == codec.KeyBytes {
-		x.same = func(a, b K) bool { return keys.compare(a, b) == 0 }
-	}
-	x.parts = make([]sidePart[K], s.o.Groups.Len())
-	for i := range x.parts {
-		x.parts[i].ix.slots = noSlots
-	}
+	x := &Sides[K]{s: s, operator: operator, keys: keys, next: make([]uint64, s.o.Groups.Len())}
+	lines := newCore(s, operator, "lines", keys.untyped(), shaped[line[K]]{derived[line[K]]{}})
+	lines.volatile = true
+	x.lines = &Table[K, line[K]]{mem: lines, keys: keys}
 	s.restores = append(s.restores, x.rebuild)
 	return x, nil
 }
 
-func (x *Sides[K]) line(l Line) *line[K] { return x.parts[l.at.part()].sl.at(l.at.pos()) }
-
-// find is the place of a key, or the empty slot where the search ended.
-func (x *Sides[K]) find(hash uint64, key K) (slot uint64, l Line, ok bool) {
-	g := int(hash&uint64(x.mask)) - x.lo
-	p := &x.parts[g]
-	for i := hash >> 32 & p.ix.mask; ; i = (i + 1) & p.ix.mask {
-		s := p.ix.slots[i]
-		if s == 0 {
-			return i, Line{}, false
-		}
-		if s>>32 != hash>>32 {
-			continue
-		}
-		if e := p.sl.at(uint32(s) - 1); e.hash == hash && x.same(e.key, key) {
-			return i, Line{placeOf(g, uint32(s)-1)}, true
-		}
-	}
-}
+func (x *Sides[K]) line(l Line) *line[K] { return (*line[K])(x.lines.mem.valueAt(l.at)) }
 
 // At is the line of a key, made if there is none. It must get a record, or be given back by Release.
 func (x *Sides[K]) At(hash uint64, key K) Line {
-	slot, l, ok := x.find(hash, key)
-	if ok {
-		return l
+	v, at, fresh := x.lines.place(hash, key)
+	if fresh {
+		v.key, v.hash = key, hash
 	}
-	g := int(hash&uint64(x.mask)) - x.lo
-	p := &x.parts[g]
-	pos, e := p.sl.alloc()
-	p.ix.put(slot, hash, pos)
-	e.key, e.hash = key, hash
-	return Line{placeOf(g, pos)}
+	return Line{at}
 }
 
 // Release forgets the line if it has no records.
@@ -109,10 +73,8 @@ func (x *Sides[K]) Release(l Line) {
 	if e.sides[0].len() > 0 || e.sides[1].len() > 0 {
 		return
 	}
-	p := &x.parts[l.at.part()]
-	p.ix.remove(p.ix.slotOf(e.hash, l.at.pos()))
-	*e = line[K]{}
-	p.sl.free(l.at.pos())
+	m := x.lines.mem
+	m.release(l.at.part(), m.parts[l.at.part()].ix.slotOf(e.hash, l.at.pos()), l.at.pos())
 }
 
 // Key is the line's key with its hash.
@@ -122,12 +84,7 @@ func (x *Sides[K]) Key(l Line) (K, uint64) {
 }
 
 // Keys is the number of keys with records.
-func (x *Sides[K]) Keys() (n int) {
-	for i := range x.parts {
-		n += x.parts[i].ix.n
-	}
-	return n
-}
+func (x *Sides[K]) Keys() int { return x.lines.Len() }
 
 func (x *Sides[K]) rebuild() error {
 	for _, f := range x.rebuilds {
@@ -181,7 +138,7 @@ func recordKeying() (keying[uint64], error) {
 		return keying[uint64]{}, err
 	}
 	return keying[uint64]{
-		form: codec.KeyPlain, schema: numbers.Schema(), hash: recordHash,
+		form: codec.KeyPlain, schema: numbers.Schema(), hash: recordHash, word: true,
 		append: numbers.Append, decode: numbers.Decode, compare: numbers.Compare,
 	}, nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // freeze ends the running epoch in O(1): its dirty list and its buffers become the frozen ones.
-func (c *core[R, V]) freeze() {
+func (c *core) freeze() {
 	invariants.Check(c.frozen.empty() && len(c.touched[2-c.epoch]) == 0,
 		"freeze operator %q, state %q: the last snapshot has not been taken", c.operator, c.name)
 	c.dirty, c.frozen = c.frozen, c.dirty
@@ -15,7 +15,7 @@ func (c *core[R, V]) freeze() {
 }
 
 // step encodes up to n frozen entries and says how many it has looked at; fewer than n: the snapshot is complete.
-func (c *core[R, V]) step(n int) int {
+func (c *core) step(n int) int {
 	old := 3 - c.epoch
 	var some [stepAhead]place
 	looked := 0
@@ -44,23 +44,23 @@ func (c *core[R, V]) step(n int) int {
 const stepAhead = 16
 
 // encode appends the entry to the epoch that wrote it.
-func (c *core[R, V]) encode(g int, pos uint32) {
+func (c *core) encode(g int, pos uint32) {
 	p := &c.parts[g]
 	e := p.sl.at(pos)
 	b := c.buffer(g, p.sl.status[pos].epoch)
 	data, at := delta.Begin(b.data)
 	data, at = delta.EndKey(c.appendKey(data, p, e.key), at)
-	data = c.values.Append(data, &e.val)
+	data = c.shape.append(data, e.value())
 	c.measure(len(data) - at - 1)
 	b.data, b.count = delta.EndValue(data, at), b.count+1
 }
 
-func (c *core[R, V]) measure(encoded int) { c.encoded += (int64(encoded)-c.encoded)/8 + 1 }
+func (c *core) measure(encoded int) { c.encoded += (int64(encoded)-c.encoded)/8 + 1 }
 
-func (c *core[R, V]) tombstone(g int, key []byte) { c.buffer(g, c.epoch).delete(key) }
+func (c *core) tombstone(g int, key []byte) { c.buffer(g, c.epoch).delete(key) }
 
 // buffer is the buffer of part g in an epoch, begun on the list of touched parts.
-func (c *core[R, V]) buffer(g int, epoch uint8) *buffer {
+func (c *core) buffer(g int, epoch uint8) *buffer {
 	b := &c.parts[g].bufs[epoch-1]
 	if b.count == 0 {
 		c.touched[epoch-1] = append(c.touched[epoch-1], int32(g))
@@ -70,7 +70,7 @@ func (c *core[R, V]) buffer(g int, epoch uint8) *buffer {
 }
 
 // take appends the blocks of the frozen epoch.
-func (c *core[R, V]) take(dst []delta.Block) []delta.Block {
+func (c *core) take(dst []delta.Block) []delta.Block {
 	old := 2 - c.epoch // index of the frozen epoch's buffers
 	for _, g := range c.touched[old] {
 		b := &c.parts[g].bufs[old]

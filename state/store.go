@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 )
@@ -55,53 +54,6 @@ func (s *Store) Groups() flow.GroupRange { return s.o.Groups }
 
 // KeyGroups is the number of key groups of the lineage.
 func (s *Store) KeyGroups() int { return s.o.KeyGroups }
-
-// NewTable makes the state name of operator. It is an error if the operator has a state of that name, or if K cannot be a key
-// or V cannot be encoded. Tables are made before the first record, and before a restore.
-func NewTable[K comparable, V any](s *Store, operator, name string) (Table[K, V], error) {
-	keys, err := keyingOf[K]()
-	if err != nil {
-		return nil, fmt.Errorf("operator %q: state %q: key: %w", operator, name, err)
-	}
-	values, err := codec.Derive[V]()
-	if err != nil {
-		return nil, fmt.Errorf("operator %q: state %q: value: %w", operator, name, err)
-	}
-	if err := checkName(operator, name); err != nil {
-		return nil, err
-	}
-	return newTable(s, operator, name, keys, values)
-}
-
-// table is a Table with what handles need besides.
-type table[K comparable, V any] interface {
-	Table[K, V]
-	namedState
-	// expire gives the values a time to live. hook removes an expired entry with all that belongs to it; nil: Delete.
-	expire(x expiry[V], hook func(key K))
-}
-
-func newTable[K comparable, V any](s *Store, operator, name string, keys keying[K], values valuing[V]) (table[K, V], error) {
-	var t table[K, V]
-	switch {
-	case s.byName[stateName{operator, name}] != nil:
-		return nil, fmt.Errorf("operator %q: state name %q used twice", operator, name)
-	case s.o.Bytes != nil:
-		p, err := newPaged(s, operator, name, keys, values)
-		if err != nil {
-			return nil, fmt.Errorf("operator %q: state %q: open byte store: %w", operator, name, err)
-		}
-		t = p
-	case keys.form == codec.KeyPlain:
-		t = newPlain(s, operator, name, keys, values)
-	default:
-		x := new(keyed[K, V])
-		x.prepare(s, operator, name, keys, values)
-		t = x
-	}
-	s.add(t)
-	return t, nil
-}
 
 func (s *Store) add(t namedState) {
 	operator, name := t.id()

@@ -1,23 +1,185 @@
 package state
 
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/millrace-io/millrace/codec"
+)
+
 // Table is one named state of an operator: one value per key. hash is the key's codec.Key hash, as the record carries it; its
 // key group must be one of the store's. Errors of a byte store and values that cannot be decoded panic with a Failure.
-type Table[K comparable, V any] interface {
-	// At is the value of key for writing, zero when new. It marks the entry as changed. The pointer is good until the next
-	// call on this table.
-	At(hash uint64, key K) *V
-	// AtNew is At that also says whether the entry was made by this call.
-	AtNew(hash uint64, key K) (v *V, fresh bool)
-	// Get is the value of key for reading. The pointer is good until the next call on this table and must not be written.
-	Get(hash uint64, key K) (*V, bool)
-	// Delete removes the entry of key and says whether there was one.
-	Delete(hash uint64, key K) bool
-	// Len is the number of entries.
-	Len() int
-	// Scan calls f with at most n further entries, group by group, and says whether there may be more. A zero cursor starts;
-	// the same cursor goes on. Entries that are not changed between the first and the last call are seen exactly once;
-	// others may be missed or seen again. v is read only and good during f; f must not call the table. A key may be kept.
-	Scan(cursor *Cursor, n int, f func(key K, v *V)) (more bool)
+//
+// It is a face with types for what has none: see shape.
+type Table[K comparable, V any] struct {
+	mem     *core  // one of the two
+	stored  *paged // in front of a byte store
+	keys    keying[K]
+	scratch []byte // the canonical bytes of a key that is no string
+}
+
+// NewTable makes the state name of operator. It is an error if the operator has a state of that name, or if K cannot be a key
+// or V cannot be encoded. Tables are made before the first record, and before a restore.
+func NewTable[K comparable, V any](s *Store, operator, name string) (*Table[K, V], error) {
+	keys, err := keyingOf[K]()
+	if err != nil {
+		return nil, fmt.Errorf("operator %q: state %q: key: %w", operator, name, err)
+	}
+	values, err := codec.Derive[V]()
+	if err != nil {
+		return nil, fmt.Errorf("operator %q: state %q: value: %w", operator, name, err)
+	}
+	if err := checkName(operator, name); err != nil {
+		return nil, err
+	}
+	return newTable(s, operator, name, keys, values)
+}
+
+func newTable[K comparable, V any](s *Store, operator, name string, keys keying[K], values valuing[V]) (*Table[K, V], error) {
+	mem, stored, err := s.newCells(operator, name, keys.untyped(), shaped[V]{values})
+	if err != nil {
+		return nil, err
+	}
+	return &Table[K, V]{mem: mem, stored: stored, keys: keys}, nil
+}
+
+// newCells makes a table without types, in memory or in front of a byte store.
+func (s *Store) newCells(operator, name string, keys keyBytes, sh shape) (*core, *paged, error) {
+	if s.byName[stateName{operator, name}] != nil {
+		return nil, nil, fmt.Errorf("operator %q: state name %q used twice", operator, name)
+	}
+	if s.o.Bytes == nil {
+		c := newCore(s, operator, name, keys, sh)
+		s.add(c)
+		return c, nil, nil
+	}
+	p, err := newPaged(s, operator, name, keys, sh)
+	if err != nil {
+		return nil, nil, fmt.Errorf("operator %q: state %q: open byte store: %w", operator, name, err)
+	}
+	s.add(p)
+	return nil, p, nil
+}
+
+// canonical is the canonical bytes of a key, good until the next call. A string K has the memory of a string, so no key is
+// copied to be looked up.
+func (t *Table[K, V]) canonical(k K) string {
+	if t.keys.form == codec.KeyString {
+		return asString(k)
+	}
+	t.scratch = t.keys.append(t.scratch[:0], k)
+	return stringOf(t.scratch)
+}
+
+// At is the value of key for writing, zero when new. It marks the entry as changed. The pointer is good until the next
+// call on this table.
+func (t *Table[K, V]) At(hash uint64, key K) *V {
+	if t.mem == nil {
+		v, _ := t.stored.at(hash, t.canonical(key))
+		return (*V)(v)
+	}
+	if t.keys.word {
+		return (*V)(t.mem.at(hash, wordKey(wordOf(key)), ""))
+	}
+	k := t.canonical(key)
+	return (*V)(t.mem.at(hash, t.mem.wanted(hash, k), k))
+}
+
+// AtNew is At that also says whether the entry was made by this call.
+func (t *Table[K, V]) AtNew(hash uint64, key K) (v *V, fresh bool) {
+	n := t.Len()
+	v = t.At(hash, key)
+	return v, t.Len() != n
+}
+
+// Get is the value of key for reading. The pointer is good until the next call on this table and must not be written.
+func (t *Table[K, V]) Get(hash uint64, key K) (*V, bool) {
+	var v unsafe.Pointer
+	switch {
+	case t.mem == nil:
+		v = t.stored.get(hash, t.canonical(key))
+	case t.keys.word:
+		v = t.mem.get(hash, wordKey(wordOf(key)), "")
+	default:
+		k := t.canonical(key)
+		v = t.mem.get(hash, t.mem.wanted(hash, k), k)
+	}
+	return (*V)(v), v != nil
+}
+
+// Delete removes the entry of key and says whether there was one.
+func (t *Table[K, V]) Delete(hash uint64, key K) bool {
+	if t.mem == nil {
+		return t.stored.delete(hash, t.canonical(key))
+	}
+	if t.keys.word {
+		return t.mem.delete(hash, wordKey(wordOf(key)), "")
+	}
+	k := t.canonical(key)
+	return t.mem.delete(hash, t.mem.wanted(hash, k), k)
+}
+
+// Len is the number of entries.
+func (t *Table[K, V]) Len() int {
+	if t.mem == nil {
+		return t.stored.total
+	}
+	return t.mem.n
+}
+
+// Scan calls f with at most n further entries, group by group, and says whether there may be more. A zero cursor starts;
+// the same cursor goes on. Entries that are not changed between the first and the last call are seen exactly once;
+// others may be missed or seen again. v is read only and good during f; f must not call the table. A key may be kept.
+func (t *Table[K, V]) Scan(cursor *Cursor, n int, f func(key K, v *V)) (more bool) {
+	if t.mem == nil {
+		return t.stored.scan(cursor, n, func(key []byte, v unsafe.Pointer) { f(t.decode(key), (*V)(v)) })
+	}
+	return t.mem.scan(cursor, n, func(p *part, e *entry) { f(t.key(p, e.key), (*V)(e.value())) })
+}
+
+// key is the key that an entry stands for. Bytes in the arena are never overwritten, so a string may view them.
+func (t *Table[K, V]) key(p *part, key arenaKey) K {
+	switch {
+	case t.keys.word:
+		return fromWord[K](key.lo)
+	case key.far() && t.keys.form == codec.KeyString:
+		return asKey[K](p.ar.get(key.ref()))
+	}
+	if key.far() {
+		return t.decode(bytesOf(p.ar.get(key.ref())))
+	}
+	t.scratch = key.bytes(nil, t.scratch[:0])
+	return t.decode(t.scratch)
+}
+
+// decode is the key with these canonical bytes, which it copies.
+func (t *Table[K, V]) decode(canonical []byte) K {
+	k, err := t.keys.decode(canonical)
+	if err != nil {
+		fail("%s: key in memory: %w", t.describe(), err)
+	}
+	return k
+}
+
+// describe names the table in errors.
+func (t *Table[K, V]) describe() string {
+	c := t.mem
+	if c == nil {
+		c = t.stored.hot
+	}
+	return fmt.Sprintf("operator %q: state %q", c.operator, c.name)
+}
+
+// expire gives the values a time to live. hook removes an expired entry, by its canonical bytes, with all that belongs to it;
+// nil: Delete.
+func (t *Table[K, V]) expire(ttl time.Duration, instant func(v *V) int64, hook func(key string)) {
+	x := expiry{ttl: ttl, instant: func(v unsafe.Pointer) int64 { return instant((*V)(v)) }}
+	if t.mem == nil {
+		t.stored.expire(x, hook)
+		return
+	}
+	t.mem.expire(x, hook)
 }
 
 // Cursor is a place in a Scan. The zero Cursor is before the first entry.
@@ -33,17 +195,3 @@ type At[K comparable] struct {
 	Hash uint64
 	Key  K
 }
-
-// TimerDomain is the time a timer waits for.
-type TimerDomain uint8
-
-const (
-	// ProcessingTime timers are due when the engine's clock passes them.
-	ProcessingTime TimerDomain = iota
-	// EventTime timers are due when the watermark passes them.
-	EventTime
-	timerDomains = 2
-)
-
-// TimerID names a registered timer within its operator and process; ids are given in the order of registration.
-type TimerID uint16

@@ -31,7 +31,7 @@ type Timers[K comparable] struct {
 type timerKind struct {
 	name   string
 	domain TimerDomain
-	table  *keyed[string, timerLinks]
+	table  *core
 	chains *chains // by key, from the first List on
 }
 
@@ -80,8 +80,8 @@ func (t *Timers[K]) Register(name string, domain TimerDomain) (TimerID, error) {
 	case t.s.byName[stateName{t.operator, timerState(name)}] != nil:
 		return 0, fmt.Errorf("operator %q: timer name %q used twice", t.operator, name)
 	}
-	x := new(keyed[string, timerLinks])
-	x.prepare(t.s, t.operator, timerState(name), compositeKeying(t.keys, "Timer", "time", `"long"`), timerValues{})
+	keys := compositeKeying(t.keys, "Timer", "time", `"long"`).untyped()
+	x := newCore(t.s, t.operator, timerState(name), keys, shaped[timerLinks]{timerValues{}})
 	t.s.add(x)
 	t.kinds = append(t.kinds, &timerKind{name: name, domain: domain, table: x})
 	return TimerID(len(t.kinds) - 1), nil
@@ -115,11 +115,11 @@ func (t *Timers[K]) Set(id TimerID, atNS int64) {
 	x := kind.table
 	hash, key := t.compose(t.at.Hash, t.at.Key, atNS)
 	g := x.partOf(hash)
-	slot, _, ok := x.find(g, hash, key)
+	slot, _, ok := x.find(g, hash, x.wanted(hash, key), key)
 	if ok {
 		return
 	}
-	pos, _ := x.insert(g, slot, hash, x.keep(&x.parts[g], hash, key))
+	pos, _ := x.insert(g, slot, hash, x.keep(&x.parts[g], x.wanted(hash, key), key))
 	t.heaps[kind.domain].push(timerNode{atNS, timerAt(id, g, pos)})
 	if kind.chains != nil {
 		kind.chains.link(t.at.Hash, g, pos)
@@ -131,7 +131,7 @@ func (t *Timers[K]) Delete(id TimerID, atNS int64) {
 	x := t.kinds[id].table
 	hash, key := t.compose(t.at.Hash, t.at.Key, atNS)
 	g := x.partOf(hash)
-	if slot, pos, ok := x.find(g, hash, key); ok {
+	if slot, pos, ok := x.find(g, hash, x.wanted(hash, key), key); ok {
 		t.retire(t.kinds[id], t.at.Hash, g, slot, pos)
 		t.heaps[t.kinds[id].domain].deleted()
 	}
@@ -152,7 +152,7 @@ func (t *Timers[K]) List(id TimerID) iter.Seq[int64] {
 	kind := t.kinds[id]
 	return func(yield func(int64) bool) {
 		if kind.chains == nil {
-			kind.chains = newChains(&kind.table.arenaTable, t.keyHash)
+			kind.chains = newChains(kind.table, t.keyHash)
 		}
 		for _, atNS := range kind.chains.times(t.at.Hash, t.keys.append(nil, t.at.Key)) {
 			if !yield(atNS) {
@@ -245,3 +245,17 @@ func (t *Timers[K]) rebuild() error {
 	}
 	return nil
 }
+
+// TimerDomain is the time a timer waits for.
+type TimerDomain uint8
+
+const (
+	// ProcessingTime timers are due when the engine's clock passes them.
+	ProcessingTime TimerDomain = iota
+	// EventTime timers are due when the watermark passes them.
+	EventTime
+	timerDomains = 2
+)
+
+// TimerID names a registered timer within its operator and process; ids are given in the order of registration.
+type TimerID uint16

@@ -64,7 +64,7 @@ func NewValue[V any, K comparable](s *Store, at *At[K], operator, name string, t
 	if err != nil {
 		return nil, err
 	}
-	t.expire(expiry[timed[V]]{ttl: ttl, instant: instantOf[V]}, nil)
+	t.expire(ttl, instantOf[V], nil)
 	return &Value[V]{&keyedValue[K, V]{at, t, lifetime{s.o.Clock, ttl}}}, nil
 }
 
@@ -103,7 +103,7 @@ func (x *Value[V]) Clear() { x.slot.clear() }
 // keyedValue is a Value whose key type is known.
 type keyedValue[K comparable, V any] struct {
 	at    *At[K]
-	table Table[K, timed[V]]
+	table *Table[K, timed[V]]
 	life  lifetime
 }
 

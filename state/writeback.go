@@ -38,7 +38,7 @@ type deletion struct {
 }
 
 // forget deletes a stored key from the store, later: deletions wait for a batch.
-func (t *paged[K, V]) forget(g int, key string) {
+func (t *paged) forget(g int, key string) {
 	t.stored[g]--
 	t.deletes[deletion{g, strings.Clone(key)}] = struct{}{}
 	if len(t.deletes) >= evictMax {
@@ -47,7 +47,7 @@ func (t *paged[K, V]) forget(g int, key string) {
 	}
 }
 
-func (t *paged[K, V]) forgotten(g int, key string) bool {
+func (t *paged) forgotten(g int, key string) bool {
 	if len(t.deletes) == 0 {
 		return false
 	}
@@ -56,7 +56,7 @@ func (t *paged[K, V]) forgotten(g int, key string) bool {
 }
 
 // tellDeletes begins a batch with the deletions that are pending.
-func (t *paged[K, V]) tellDeletes() {
+func (t *paged) tellDeletes() {
 	for d := range t.deletes { // their order reaches no output
 		t.batch.add(Write{Group: t.group(d.part), Delete: true}, d.key, nil)
 	}
@@ -64,7 +64,7 @@ func (t *paged[K, V]) tellDeletes() {
 }
 
 // write sends the batch.
-func (t *paged[K, V]) write() {
+func (t *paged) write() {
 	if len(t.batch.writes) == 0 {
 		return
 	}
@@ -75,7 +75,7 @@ func (t *paged[K, V]) write() {
 }
 
 // writeBackAll makes the store complete for one part; the entries stay in the cache.
-func (t *paged[K, V]) writeBackAll(g int) {
+func (t *paged) writeBackAll(g int) {
 	t.tellDeletes()
 	p := &t.hot.parts[g]
 	for pos := range p.sl.n {
@@ -83,7 +83,7 @@ func (t *paged[K, V]) writeBackAll(g int) {
 		if st.marks&(markLive|markStale) != markLive|markStale {
 			continue
 		}
-		t.hot.valueBuf = t.hot.values.Append(t.hot.valueBuf[:0], &p.sl.at(pos).val)
+		t.hot.valueBuf = t.hot.shape.append(t.hot.valueBuf[:0], p.sl.at(pos).value())
 		t.writeBack(g, p.ar.get(p.sl.at(pos).key.ref()), st)
 		if len(t.batch.writes) >= evictMax {
 			t.write()

@@ -64,7 +64,7 @@ func runTables(run func(name string, f func(e *env))) {
 type maker[K comparable, V any] struct {
 	key  func(i int) K
 	hash func(K) uint64
-	open func(s *state.Store, operator, name string) (state.Table[K, V], error)
+	open func(s *state.Store, operator, name string) (*state.Table[K, V], error)
 }
 
 // numbers are numbers of every length, at both ends.
@@ -168,7 +168,7 @@ func testMade[K comparable, V any](e *env, m maker[K, V], change func(v *V, n in
 
 // checkRestored restores the history into stores of another parallelism and compares all that they hold with the cut.
 func checkRestored[K comparable, V any](e *env, h *history, m maker[K, V], cut map[K]V) {
-	var tables []state.Table[K, V]
+	var tables []*state.Table[K, V]
 	stores := h.restore(e, func(s *state.Store) {
 		t, err := m.open(s, "op", "table")
 		e.must(err)
@@ -197,7 +197,7 @@ func checkRestored[K comparable, V any](e *env, h *history, m maker[K, V], cut m
 }
 
 // checkScan adds a table's entries to got and compares them with want.
-func checkScan[K comparable, V any](e *env, what string, got, want map[K]V, t state.Table[K, V]) {
+func checkScan[K comparable, V any](e *env, what string, got, want map[K]V, t *state.Table[K, V]) {
 	e.t.Helper()
 	var c state.Cursor
 	for more, n := true, 0; more; n++ {
