@@ -143,7 +143,7 @@ func (t *Task) seal(mode barrier.Mode, durable bool) {
 	t.durable = durable
 	t.aligner = barrier.NewAligner(len(t.inputs), mode)
 	t.marks = mailbox.NewWatermarks(len(t.inputs)) // a source adds its splits
-	t.Env.Clock.WatermarkNS, t.cutWatermarkNS = flow.NoWatermarkNS, flow.NoWatermarkNS
+	t.Env.Clock.WatermarkNS, t.cutWatermarkNS, t.Env.ForwardedNS = flow.NoWatermarkNS, flow.NoWatermarkNS, flow.NoWatermarkNS
 }
 
 // Receive implements actor.Actor. The message of a data batch is its input, so nothing is boxed.

@@ -68,7 +68,8 @@ func (t *Task) endOfTime() {
 // forwardWatermark hands on what the timers of this task have had their turn with.
 func (t *Task) forwardWatermark() {
 	t.wmPending = false
-	ns := t.Env.HeldNS()
+	ns := max(t.Env.HeldNS(), t.Env.ForwardedNS)
+	t.Env.ForwardedNS = ns
 	for _, o := range t.outs {
 		o.Watermark(ns)
 		o.Idle(t.idle)

@@ -15,6 +15,9 @@ type Env struct {
 	Clock *state.Clock // the engine's clock: a replay sees the same times
 	Store *state.Store
 
+	// ForwardedNS is the watermark that has left the task. What the operator at its head emits may be older than the one of Clock.
+	ForwardedNS int64
+
 	Task, Tasks int // which parallel copy this is, of how many
 	Split       int // in a source's task: the number of the split that the record in hand came from
 
@@ -31,6 +34,7 @@ type Env struct {
 	trig     []Triggered
 	starts   []Starter
 	waits    []waiting
+	holds    []Holding
 	finals   []Final
 	finalIDs []string
 	emitted  map[string]map[flow.KeyGroup]bool // by operator

@@ -44,7 +44,7 @@ type question[T, U any] struct {
 	timeNS int64
 	hash   uint64
 	kind   flow.Kind
-	wmNS   int64 // the watermark when it came
+	wmNS   int64 // the watermark that had been forwarded when it came
 	done   bool
 	gone   bool // emitted before its turn
 	answer U
@@ -65,7 +65,7 @@ func NewLookup[T, U any](e *Env, id string, cfg LookupConfig, ask func(context.C
 // Step takes an input.
 func (l *Lookup[T, U]) Step(v T) {
 	q := l.fresh()
-	q.value, q.timeNS, q.hash, q.kind, q.wmNS = v, l.env.TimeNS, l.env.Hash, l.env.Kind, l.env.Clock.WatermarkNS
+	q.value, q.timeNS, q.hash, q.kind, q.wmNS = v, l.env.TimeNS, l.env.Hash, l.env.Kind, l.env.ForwardedNS
 	l.queue = append(l.queue, q)
 	l.pump()
 }
@@ -169,7 +169,7 @@ func (l *Lookup[T, U]) Full() bool { return len(l.queue) >= l.cfg.Concurrency }
 // Open implements Waiting.
 func (l *Lookup[T, U]) Open() int { return len(l.queue) }
 
-// HeldNS implements Waiting. Watermarks only grow, so the oldest question knows the earliest.
+// HeldNS implements Waiting. What is forwarded only grows, so the oldest question knows the earliest.
 func (l *Lookup[T, U]) HeldNS() int64 {
 	if len(l.queue) == 0 {
 		return flow.FinalWatermarkNS

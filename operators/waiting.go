@@ -1,10 +1,6 @@
 package operators
 
-import (
-	"context"
-
-	"github.com/millrace-io/millrace/flow"
-)
+import "context"
 
 // Waiting is an operator that keeps inputs while something outside is asked about them. They belong to no key: a restore
 // deals them to the tasks there are. The task's loop calls all methods.
@@ -59,9 +55,21 @@ func (e *Env) Open() (n int) {
 	return n
 }
 
+// Holding is an operator that may still emit what is older than the watermark it has.
+type Holding interface {
+	// HoldNS is the watermark to forward for one that has arrived: no record that comes out later is older. It grows with it.
+	HoldNS(watermarkNS int64) int64
+}
+
+// AddHolding registers an operator that may emit what is older than the watermark, while the task is built.
+func (e *Env) AddHolding(h Holding) { e.holds = append(e.holds, h) }
+
 // HeldNS is the watermark that may be forwarded.
 func (e *Env) HeldNS() int64 {
-	low := min(e.Clock.WatermarkNS, flow.FinalWatermarkNS)
+	low := e.Clock.WatermarkNS
+	for _, h := range e.holds {
+		low = min(low, h.HoldNS(e.Clock.WatermarkNS))
+	}
 	for i := range e.waits {
 		low = min(low, e.waits[i].op.HeldNS())
 	}

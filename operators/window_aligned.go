@@ -88,6 +88,9 @@ func NewAligned[K comparable, T, A, V any](
 	}
 	e.Store.AfterRestore(func() error { x.stale = true; return nil })
 	e.AddEventTimed(x)
+	if c.Grace > 0 {
+		e.AddHolding(x)
+	}
 	if x.deferred && x.firing.Every > 0 {
 		x.ticks = tickList[K]{env: e, every: x.firing.Every, fire: x.fireChanged}
 		e.AddTimed(&x.ticks)
