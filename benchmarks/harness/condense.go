@@ -11,7 +11,7 @@ type histograms map[string]*hdrhistogram.Histogram
 
 // condense makes the report of all rounds.
 func (b Benchmark) condense(o Options, rounds []Round) Report {
-	rep := Report{Benchmark: b.Name, Options: o, Figures: map[string]Figures{}, Machine: ReadMachine(), Commit: Commit(), histograms: histograms{}}
+	rep := Report{Benchmark: b.Name, Options: o, Figures: map[string]Figures{}, Machine: ReadMachine(), Commit: Commit(), histograms: histograms{}, baseP99Max: b.baseP99Max()}
 	rep.Rounds.Measured = len(rounds)
 	for _, r := range rounds {
 		rf := b.roundFigures(r)
@@ -40,12 +40,12 @@ func (b Benchmark) condense(o Options, rounds []Round) Report {
 func latencyCounts(base Sample) bool { return base.Latency != nil && base.Sustained() }
 
 // p99Counts says whether the base was calm enough for a ratio of p99.
-func p99Counts(base Sample) bool {
-	return latencyCounts(base) && quantileNS(base.Latency, 0.99) < BaseP99MaxNS
+func (b Benchmark) p99Counts(base Sample) bool {
+	return latencyCounts(base) && quantileNS(base.Latency, 0.99) < float64(b.baseP99Max())
 }
 
 func (b Benchmark) roundFigures(r Round) RoundFigures {
-	rf := RoundFigures{Figures: map[string]Figures{}, P99Used: p99Counts(r.Latency[b.Base.Name])}
+	rf := RoundFigures{Figures: map[string]Figures{}, P99Used: b.p99Counts(r.Latency[b.Base.Name])}
 	for _, c := range b.contestants(0) {
 		rf.Figures[c.Name] = figures(r.Throughput[c.Name], r.Latency[c.Name])
 	}

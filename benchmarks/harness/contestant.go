@@ -1,6 +1,10 @@
 package harness
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"time"
+)
 
 // Contestant is one side of a comparison. Each function sets up, measures and tears down by itself: nothing of it runs
 // when another contestant is measured.
@@ -21,6 +25,9 @@ type Benchmark struct {
 	Name    string
 	Base    Contestant
 	Subject Contestant // without a Throughput function only Base is measured, and the ratios are null
+	// BaseP99Max is the p99 of the base above which a round says more about the machine than about the contestants: its p99
+	// ratio is not counted. 0 means 500 µs.
+	BaseP99Max time.Duration
 	// Notes are printed under the table and put into the report, after the rounds.
 	Notes func(Report) []string
 }
@@ -36,3 +43,7 @@ func (b Benchmark) contestants(round int) []Contestant {
 	}
 	return []Contestant{b.Subject, b.Base}
 }
+
+const defaultBaseP99Max = 500 * time.Microsecond
+
+func (b Benchmark) baseP99Max() time.Duration { return cmp.Or(b.BaseP99Max, defaultBaseP99Max) }

@@ -1,10 +1,9 @@
 package harness
 
-import "math"
-
-// BaseP99MaxNS is the p99 of the base above which a round says more about the machine than about the contestants: its p99
-// ratio is not counted.
-const BaseP99MaxNS = 500_000
+import (
+	"math"
+	"time"
+)
 
 // Report is what a benchmark prints as JSON. Ratios are medians of the per-round ratios, subject over base; absolute
 // figures are medians over the rounds.
@@ -23,6 +22,7 @@ type Report struct {
 	Commit          string             `json:"commit"`
 
 	histograms histograms
+	baseP99Max time.Duration
 }
 
 // Ratios are subject over base: above 1 is good for throughput and bad for the others.
@@ -39,7 +39,7 @@ type Ratios struct {
 type Counted struct {
 	Measured       int `json:"measured"`
 	P50            int `json:"p50"` // rounds whose base kept to its schedule
-	P99            int `json:"p99"` // those of them whose base had a p99 below BaseP99MaxNS
+	P99            int `json:"p99"` // those of them whose base had a p99 below Benchmark.BaseP99Max
 	NotSustainedBy int `json:"subject_not_sustained"`
 }
 

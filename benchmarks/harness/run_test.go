@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // scripted is a contestant that reports what each round's script says.
@@ -113,6 +114,19 @@ func TestRoundOfUnsustainedBaseDoesNotCount(t *testing.T) {
 	}
 	if math.IsNaN(float64(rep.Ratio.Throughput)) {
 		t.Error("throughput does not count, but has no schedule")
+	}
+}
+
+func TestBenchmarkSaysWhichRoundsCountForP99(t *testing.T) {
+	var log []string
+	base, subject := threeRounds(&log)
+	b := Benchmark{Name: "scripted", Base: base.contestant(), Subject: subject.contestant(), BaseP99Max: time.Second}
+	rep, err := b.Run(t.Context(), Options{Rounds: 3, Seconds: 1}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Rounds.P99 != 3 {
+		t.Errorf("%d rounds count for p99, want all 3: each is below a second", rep.Rounds.P99)
 	}
 }
 

@@ -57,7 +57,7 @@ func (rep Report) writeNotes(w io.Writer, both bool) error {
 	if both {
 		fmt.Fprintf(w, "ratios: medians of %d per-round ratios", rep.Rounds.Measured)
 		if len(rep.histograms) > 0 {
-			fmt.Fprintf(w, "; p50 from %d rounds, p99 from the %d whose base was below %s", rep.Rounds.P50, rep.Rounds.P99, duration(BaseP99MaxNS))
+			fmt.Fprintf(w, "; p50 from %d rounds, p99 from the %d whose base was below %s", rep.Rounds.P50, rep.Rounds.P99, duration(float64(rep.baseP99Max)))
 			fmt.Fprintf(w, "\nadded: p50 %s, p99 %s", signed(rep.P50AddedUS), signed(rep.P99AddedUS))
 		}
 		fmt.Fprintln(w)

@@ -5,38 +5,39 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/benchmarks/timed"
 )
 
 // dedupCases drop records that come twice, by event time and value; a record that is behind the watermark is dropped as well. Every
 // eighth record comes twice.
 var dedupCases = []Case{{
 	Name: "dedup", Records: 10_000_000,
-	Floor: func(_ context.Context, n int64, e *End) error {
-		f := &dedupFloor{seen: map[seenKey]struct{}{}, oldest: (startNS - int64(disorder)) / dedupSlotNS}
+	Floor: func(_ context.Context, n int64, e *timed.End) error {
+		f := &dedupFloor{seen: map[seenKey]struct{}{}, oldest: (timed.StartNS - int64(timed.Disorder)) / dedupSlotNS}
 		var newest int64
 		for i := range n {
-			v := event(i)
-			twice(v, func(v Event) {
+			v := timed.Number(i)
+			twice(v, func(v timed.Event) {
 				if f.isNew(v) {
-					e.Row(keyHash(v.Key), v.AtNS, v.Val)
+					e.Row(timed.KeyHash(v.Key), v.AtNS, v.Val)
 				}
 			})
 			if newest = max(newest, v.AtNS); i&255 == 255 {
-				f.forget(newest - int64(disorder))
+				f.forget(newest - int64(timed.Disorder))
 			}
 		}
 		return nil
 	},
-	Millrace: func(ctx context.Context, n int64, e *End) error {
-		return runJob(ctx, n, func(in millrace.Stream[Event]) {
-			in.FlatMap("twice", twice).KeyBy(Event.seenKey).Dedup("unique").To("end", toEnd[Event]{func(v Event) {
-				e.Row(keyHash(v.Key), v.AtNS, v.Val)
-			}})
+	Millrace: func(ctx context.Context, n int64, e *timed.End) error {
+		return timed.Run(ctx, timed.Source(n), func(in millrace.Stream[timed.Event]) {
+			in.FlatMap("twice", twice).KeyBy(seenKeyOf).Dedup("unique").To("end", timed.Each(func(v timed.Event) {
+				e.Row(timed.KeyHash(v.Key), v.AtNS, v.Val)
+			}))
 		})
 	},
 }}
 
-func twice(v Event, emit func(Event)) {
+func twice(v timed.Event, emit func(timed.Event)) {
 	emit(v)
 	if v.Val&7 == 0 {
 		emit(v)
@@ -45,9 +46,9 @@ func twice(v Event, emit func(Event)) {
 
 type seenKey struct{ AtNS, Val int64 }
 
-func (e Event) seenKey() seenKey { return seenKey{e.AtNS, e.Val} }
+func seenKeyOf(e timed.Event) seenKey { return seenKey{e.AtNS, e.Val} }
 
-// dedupFloor is the hand-written loop: a set, and a wheel of what to forget when. Nothing is late: the delay is the disorder.
+// dedupFloor is the hand-written loop: a set, and a wheel of what to forget when. Nothing is late: the delay is the timed.Disorder.
 type dedupFloor struct {
 	seen   map[seenKey]struct{}
 	wheel  [dedupSlots][]seenKey
@@ -59,8 +60,8 @@ const (
 	dedupSlotNS = int64(5 * time.Millisecond)
 )
 
-func (f *dedupFloor) isNew(v Event) bool {
-	k := v.seenKey()
+func (f *dedupFloor) isNew(v timed.Event) bool {
+	k := seenKeyOf(v)
 	if _, ok := f.seen[k]; ok {
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/benchmarks/timed"
 )
 
 // joinAfter is how much later than a left record a right one may be: each meets about one.
@@ -13,24 +14,24 @@ const joinAfter = 200 * time.Millisecond
 // joinCases join the records with even values to those with odd ones.
 var joinCases = []Case{{
 	Name: "interval join", Records: 10_000_000,
-	Floor: func(_ context.Context, n int64, e *End) error {
-		f := &joinFloor{keys: map[string]*joinKey{}, oldest: (startNS - int64(disorder)) / joinSlotNS, end: e}
+	Floor: func(_ context.Context, n int64, e *timed.End) error {
+		f := &joinFloor{keys: map[string]*joinKey{}, oldest: (timed.StartNS - int64(timed.Disorder)) / joinSlotNS, end: e}
 		var newest int64
 		for i := range n {
-			v := event(i)
+			v := timed.Number(i)
 			f.add(v)
 			if newest = max(newest, v.AtNS); i&255 == 255 {
-				f.forget(newest - int64(disorder))
+				f.forget(newest - int64(timed.Disorder))
 			}
 		}
 		return nil
 	},
-	Millrace: func(ctx context.Context, n int64, e *End) error {
-		return runJob(ctx, n, func(in millrace.Stream[Event]) {
-			left := in.Filter("left", func(v Event) bool { return v.Val&1 == 0 }).KeyBy(Event.key)
-			right := in.Filter("right", func(v Event) bool { return v.Val&1 == 1 }).KeyBy(Event.key)
-			left.Join("join", right, millrace.Within{After: joinAfter}, func(l, r Event) joinRow { return joinRow{l.Key, l.AtNS, r.AtNS} }).
-				To("end", toEnd[joinRow]{func(r joinRow) { e.Row(keyHash(r.Key), r.LeftNS, r.RightNS) }})
+	Millrace: func(ctx context.Context, n int64, e *timed.End) error {
+		return timed.Run(ctx, timed.Source(n), func(in millrace.Stream[timed.Event]) {
+			left := in.Filter("left", func(v timed.Event) bool { return v.Val&1 == 0 }).KeyBy(timed.Event.User)
+			right := in.Filter("right", func(v timed.Event) bool { return v.Val&1 == 1 }).KeyBy(timed.Event.User)
+			left.Join("join", right, millrace.Within{After: joinAfter}, func(l, r timed.Event) joinRow { return joinRow{l.Key, l.AtNS, r.AtNS} }).
+				To("end", timed.Each(func(r joinRow) { e.Row(timed.KeyHash(r.Key), r.LeftNS, r.RightNS) }))
 		})
 	},
 }}
@@ -46,12 +47,12 @@ type joinFloor struct {
 	keys   map[string]*joinKey
 	wheel  [joinSlots][]joinDue
 	oldest int64 // slot that is not yet gone through
-	end    *End
+	end    *timed.End
 }
 
 type joinKey struct {
 	key   string
-	sides [2][]Event // left, right
+	sides [2][]timed.Event // left, right
 }
 
 // joinDue says that the oldest record of a side may go.
@@ -68,7 +69,7 @@ const (
 // keptNS is how long after their time the records of a side can be met.
 var keptNS = [2]int64{int64(joinAfter), 0}
 
-func (f *joinFloor) add(v Event) {
+func (f *joinFloor) add(v timed.Event) {
 	k := f.keys[v.Key]
 	if k == nil {
 		k = &joinKey{key: v.Key}
@@ -79,7 +80,7 @@ func (f *joinFloor) add(v Event) {
 	if side == 1 {
 		from, to = v.AtNS-int64(joinAfter), v.AtNS
 	}
-	hash := keyHash(v.Key)
+	hash := timed.KeyHash(v.Key)
 	others := k.sides[1-side]
 	for i := len(others) - 1; i >= 0 && others[i].AtNS >= from; i-- {
 		switch o := &others[i]; {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/benchmarks/timed"
 )
 
 // sessionGap is longer than most and shorter than some of the pauses between two records of a key, 100 ms on average: a session has
@@ -14,27 +15,27 @@ const sessionGap = 300 * time.Millisecond
 // sessionCases are sums over session windows, emitted when the watermark passes their end.
 var sessionCases = []Case{{
 	Name: "session 300 ms", Records: 10_000_000,
-	Floor: func(_ context.Context, n int64, e *End) error {
+	Floor: func(_ context.Context, n int64, e *timed.End) error {
 		f := &sessionFloor{keys: map[string]*sessionKey{}, end: e}
 		var newest int64
 		for i := range n {
-			v := event(i)
+			v := timed.Number(i)
 			f.add(v)
 			if newest = max(newest, v.AtNS); i&255 == 255 {
-				f.advance(newest - int64(disorder))
+				f.advance(newest - int64(timed.Disorder))
 			}
 		}
 		f.advance(1<<63 - 1)
 		return nil
 	},
-	Millrace: func(ctx context.Context, n int64, e *End) error {
-		return runJob(ctx, n, func(in millrace.Stream[Event]) {
-			in.KeyBy(Event.key).
+	Millrace: func(ctx context.Context, n int64, e *timed.End) error {
+		return timed.Run(ctx, timed.Source(n), func(in millrace.Stream[timed.Event]) {
+			in.KeyBy(timed.Event.User).
 				Window(millrace.Session{Gap: sessionGap}).
-				Sum("sum", Event.value).
-				To("end", toEnd[millrace.Pane[string, int64]]{func(p millrace.Pane[string, int64]) {
-					e.Row(keyHash(p.Key), p.Start.UnixNano(), p.Value)
-				}}, millrace.Append)
+				Sum("sum", timed.Event.Value).
+				To("end", timed.Each(func(p millrace.Pane[string, int64]) {
+					e.Row(timed.KeyHash(p.Key), p.Start.UnixNano(), p.Value)
+				}), millrace.Append)
 		})
 	},
 }}
@@ -46,7 +47,7 @@ type sessionFloor struct {
 	wheel [spokes][]*sessionKey
 	tick  int64 // the spoke that is looked at next
 	begun bool
-	end   *End
+	end   *timed.End
 }
 
 const (
@@ -61,7 +62,7 @@ type sessionKey struct {
 
 type openSession struct{ from, to, sum int64 } // to is the last record
 
-func (f *sessionFloor) add(v Event) {
+func (f *sessionFloor) add(v timed.Event) {
 	k := f.keys[v.Key]
 	if k == nil {
 		k = &sessionKey{key: v.Key}
@@ -116,7 +117,7 @@ func (f *sessionFloor) advance(watermark int64) {
 func (f *sessionFloor) close(k *sessionKey, until int64) {
 	for len(k.open) > 0 && k.open[0].to+int64(sessionGap) <= until {
 		s := k.open[0]
-		f.end.Row(keyHash(k.key), s.from, s.sum)
+		f.end.Row(timed.KeyHash(k.key), s.from, s.sum)
 		k.open = k.open[:copy(k.open, k.open[1:])]
 	}
 	if len(k.open) == 0 {

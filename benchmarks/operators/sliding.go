@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/benchmarks/timed"
 )
 
 // slidingCases are sums over sliding windows, each emitted when the watermark passes its end. sum is taken as any associative
@@ -19,27 +20,27 @@ var slidingCases = []Case{
 func slidingCase(name string, size, slide time.Duration, records int64) Case {
 	return Case{
 		Name: name, Records: records,
-		Floor: func(_ context.Context, n int64, e *End) error {
+		Floor: func(_ context.Context, n int64, e *timed.End) error {
 			f := newSlidingFloor(int64(size), int64(slide), e)
 			var newest int64
 			for i := range n {
-				v := event(i)
+				v := timed.Number(i)
 				f.add(v)
 				if newest = max(newest, v.AtNS); i&255 == 255 {
-					f.advance(newest - int64(disorder))
+					f.advance(newest - int64(timed.Disorder))
 				}
 			}
 			f.finish()
 			return nil
 		},
-		Millrace: func(ctx context.Context, n int64, e *End) error {
-			return runJob(ctx, n, func(in millrace.Stream[Event]) {
-				in.KeyBy(Event.key).
+		Millrace: func(ctx context.Context, n int64, e *timed.End) error {
+			return timed.Run(ctx, timed.Source(n), func(in millrace.Stream[timed.Event]) {
+				in.KeyBy(timed.Event.User).
 					Window(millrace.Sliding{Size: size, Slide: slide}).
-					Sum("sum", Event.value).
-					To("end", toEnd[millrace.Pane[string, int64]]{func(p millrace.Pane[string, int64]) {
-						e.Row(keyHash(p.Key), p.Start.UnixNano(), p.Value)
-					}}, millrace.Append)
+					Sum("sum", timed.Event.Value).
+					To("end", timed.Each(func(p millrace.Pane[string, int64]) {
+						e.Row(timed.KeyHash(p.Key), p.Start.UnixNano(), p.Value)
+					}), millrace.Append)
 			})
 		},
 	}
@@ -52,7 +53,7 @@ type slidingFloor struct {
 	keys         map[string]*slidingKey
 	list         []*slidingKey // those that have a slice
 	next         int64         // the slice whose end closes the next pane
-	end          *End
+	end          *timed.End
 }
 
 type slidingKey struct {
@@ -68,11 +69,11 @@ type slice struct{ number, sum int64 }
 
 const noSlice = -1 << 62
 
-func newSlidingFloor(size, slide int64, e *End) *slidingFloor {
+func newSlidingFloor(size, slide int64, e *timed.End) *slidingFloor {
 	return &slidingFloor{slide: slide, width: size / slide, keys: map[string]*slidingKey{}, next: noSlice, end: e}
 }
 
-func (f *slidingFloor) add(v Event) {
+func (f *slidingFloor) add(v timed.Event) {
 	n := v.AtNS / f.slide
 	k := f.keys[v.Key]
 	if k == nil {
@@ -113,7 +114,7 @@ func (f *slidingFloor) fire(n int64) {
 	kept := f.list[:0]
 	for _, k := range f.list {
 		if k.fire(n, first) {
-			f.end.Row(keyHash(k.key), first*f.slide, k.value())
+			f.end.Row(timed.KeyHash(k.key), first*f.slide, k.value())
 		}
 		if k.empty() {
 			k.listed = false
