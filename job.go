@@ -36,6 +36,8 @@ type step struct {
 	missing bool // the sink is nil
 	// standing says that an aggregation's rows stand in its own state for ever.
 	standing bool
+	// rewritten says that the sinks behind a step that emits at the end want all of it in each attempt.
+	rewritten bool
 	// expires says that an aggregation forgets rows which it does not withdraw.
 	expires bool
 	// nature is what makes the rows of a changing result.
@@ -130,6 +132,7 @@ func (j *Job) compile(c Config) (*plan.Plan, error) {
 	faults := append([]error{}, j.faults...)
 	faults = append(faults, j.settle(c)...)
 	j.demands()
+	faults = append(faults, j.rewrites(c)...)
 	hasSink := false
 	for _, s := range j.steps {
 		hasSink = hasSink || s.Sink

@@ -68,7 +68,7 @@ func sinkEnd[T any](s *step, sink sinks.Sink[T], m Mode) func(*taskBuild) actors
 		}
 		w, err := sink.Open(tb.d.ctx, sinks.Instance{
 			Job: tb.d.job.name, Lineage: tb.d.lineage, Operator: s.ID, Task: tb.task.Index, Tasks: tb.task.Count, Attempt: tb.d.attempt,
-			Mode: m, Batched: batched(tb.d.config, m),
+			Mode: m, Batched: batched(tb.d.config, m), Resumes: tb.d.config.StateDir != "" && tb.d.config.Guarantee != AtMostOnce,
 		})
 		if err != nil {
 			tb.d.fault(fmt.Errorf("open sink %q, task %d/%d: %w", s.ID, tb.task.Index, tb.task.Count, err))

@@ -68,7 +68,7 @@ func (t Table[K, V]) Final[U any](id string, f func(K, V) U) Stream[U] {
 	if f == nil {
 		t.job.fault(fmt.Errorf("operator %q: func is nil", id))
 	}
-	st := t.job.add("Final", id, plan.Step{Kind: "final", Type: typeName[U](), Keyed: true})
+	st := t.job.add("Final", id, plan.Step{Kind: finalKind, Type: typeName[U](), Keyed: true})
 	out := newPort[U](st)
 	key, err := codec.KeyOf[K]()
 	if err != nil {
@@ -80,6 +80,9 @@ func (t Table[K, V]) Final[U any](id string, f func(K, V) U) Stream[U] {
 	of := t.out.step
 	rowKey := func(p Pair[K, V]) K { return p.Key }
 	read(t.out, st, plan.Hash, byKey(rowKey, key.Hash), func(tb *taskBuild) func(Pair[K, V]) {
+		if st.rewritten {
+			tb.task.Env.EmitAgain(id)
+		}
 		next := operators.Rows(tb.task.Env, f, out.sink(tb))
 		if of.standing && tb.d.plan.Fused(of.ID, id) {
 			return operators.NewScan(tb.task.Env, id, of.ID, key.Hash, next)

@@ -70,13 +70,7 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 	each := func(func(delta.Block) error) error { return nil }
 	if newest > 0 {
 		each = func(f func(delta.Block) error) error {
-			err := j.cfg.Log.Restore(ctx, func(b delta.Block) error {
-				if b.State == EmittedState { // a sink that writes at Finish had last rows in an attempt that is gone, and needs them again
-					return nil
-				}
-				return f(b)
-			})
-			if err != nil {
+			if err := j.cfg.Log.Restore(ctx, f); err != nil {
 				return fmt.Errorf("restore job %q: %w", j.cfg.Name, err)
 			}
 			return nil

@@ -1,6 +1,8 @@
 package operators
 
 import (
+	"slices"
+
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/state"
 )
@@ -38,6 +40,7 @@ type Env struct {
 	finals   []Final
 	finalIDs []string
 	emitted  map[string]map[flow.KeyGroup]bool // by operator
+	again    []string                          // operators whose emitted does not matter
 	keeper   Timekeeper
 	rows     map[string]any // operator id to its state.Table of accumulators
 }
@@ -123,8 +126,16 @@ func (e *Env) AddFinal(id string, f Final) {
 // FinalIDs names the operators that emit at the end, in the order of Finals.
 func (e *Env) FinalIDs() []string { return e.finalIDs }
 
-// Emitted says which key groups' last records operator id had emitted before the restore.
-func (e *Env) Emitted(id string) map[flow.KeyGroup]bool { return e.emitted[id] }
+// EmitAgain says that the last records of operator id leave in each attempt that comes to the end of the input.
+func (e *Env) EmitAgain(id string) { e.again = append(e.again, id) }
+
+// Emitted says which key groups' last records operator id had emitted before the restore and must leave out.
+func (e *Env) Emitted(id string) map[flow.KeyGroup]bool {
+	if slices.Contains(e.again, id) {
+		return nil
+	}
+	return e.emitted[id]
+}
 
 // SetEmitted is for a restore.
 func (e *Env) SetEmitted(id string, g flow.KeyGroup, emitted bool) {

@@ -25,6 +25,8 @@ type Instance struct {
 	// Batched says that records come in batches, each ended by EndBatch: under a micro-batch trigger, and in complete mode. Otherwise
 	// they come one by one, and EndBatch only tells where an interval ends.
 	Batched bool
+	// Resumes says that the job's state stays when the process ends: a later run of the lineage goes on from it.
+	Resumes bool
 }
 
 // Writer writes one task's output. The engine calls it from one goroutine at a time: an I/O goroutine of its own, or the
@@ -47,6 +49,10 @@ type Inline interface{ Inline() }
 type Finisher interface {
 	Finish(ctx context.Context) error
 }
+
+// Rewriter is a Sink that writes all it was given at Finish, and until then keeps nothing that outlives the attempt. It may read
+// only Table.Final, whose rows each attempt that comes to the end of the input gives it anew; every other sink gets them once.
+type Rewriter interface{ Rewrites() }
 
 // Batcher is a Writer that wants to know where the batches of its input end: EndBatch is called behind the last Write of a
 // batch, before the Flush of the same barrier. Batches are what lies between two triggers; they are numbered from 0,

@@ -19,7 +19,8 @@ import (
 // The lines go to a hidden file in the same directory, made safe at every Flush and continued by the attempts and runs
 // of the same lineage. The file gets its name, all at once and replacing what had it, when the input has ended. A crash
 // repeats lines written since the last epoch: it is at-least-once. With several tasks each has a file of its own: path
-// with ".0", ".1", … behind it.
+// with ".0", ".1", … behind it. Where the job's state stays, so does the hidden name, of the same file: a job that is started
+// again after its end goes on with the lines there are.
 func TextFile[T any](path string, format func(dst []byte, v T) []byte) Sink[T] {
 	if format == nil {
 		format = func(dst []byte, v T) []byte { return fmt.Append(dst, v) }
@@ -68,7 +69,7 @@ func (f *textFile[T]) Open(_ context.Context, at Instance) (Writer[T], error) {
 		file.Close()
 		return nil, fmt.Errorf("text file %q: %w", part, err)
 	}
-	return &textWriter[T]{path: path, part: part, file: file, format: f.format}, nil
+	return &textWriter[T]{path: path, part: part, file: file, format: f.format, resumes: at.Resumes}, nil
 }
 
 // fileName keeps a lineage's name from leaving the directory.
@@ -111,6 +112,7 @@ type textWriter[T any] struct {
 	format     func(dst []byte, v T) []byte
 	buf        []byte
 	published  bool
+	resumes    bool
 }
 
 func (w *textWriter[T]) Write(_ context.Context, b *flow.Batch[T]) error {
@@ -163,7 +165,7 @@ func (w *textWriter[T]) Finish(context.Context) error {
 
 func (w *textWriter[T]) Close() error {
 	err := w.file.Close()
-	if w.published {
+	if w.published && !w.resumes {
 		err = errors.Join(err, os.Remove(w.part))
 	}
 	return err

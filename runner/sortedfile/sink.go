@@ -74,6 +74,9 @@ func (s *sink[T]) Guarantee() string {
 	return "exactly-once: one complete file when the input has ended"
 }
 
+// Rewrites implements sinks.Rewriter.
+func (s *sink[T]) Rewrites() {}
+
 // Open implements sinks.Sink.
 func (s *sink[T]) Open(_ context.Context, at sinks.Instance) (sinks.Writer[T], error) {
 	s.mu.Lock()
