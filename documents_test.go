@@ -75,6 +75,19 @@ func TestDocumentsLink(t *testing.T) {
 	}
 }
 
+// The pages about meaning have a table of what is otherwise in Spark and in Flink.
+func TestPagesSayWhatDiffers(t *testing.T) {
+	table := regexp.MustCompile(`(?m)^\|.*(Spark.*Flink|Flink.*Spark).*\|\n\|(---\|){4}$`)
+	for _, page := range []string{"time", "windows", "joins", "custom-state", "modes-and-triggers", "testing"} {
+		if !table.MatchString(document(t, filepath.Join("docs", page+".md"))) {
+			t.Errorf("docs/%s.md has no table of differences from Spark and Flink", page)
+		}
+	}
+	if table.MatchString(document(t, "docs/operating.md")) {
+		t.Error("a page without such a table passes")
+	}
+}
+
 // hasHeading says whether a document has a heading that is found by anchor, as GitHub makes them.
 func hasHeading(text, anchor string) bool {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
@@ -89,7 +102,7 @@ func hasHeading(text, anchor string) bool {
 // The reference has every operator, the map of the rooms every room.
 func TestDocumentsAreComplete(t *testing.T) {
 	sections := regexp.MustCompile(`(?m)^## `).Split(document(t, "docs/reference.md"), -1)
-	operators := operatorsIn(newUses(t).own(t))
+	operators := operatorsIn(newUses(t).files(t, ".", false))
 	for _, o := range operators {
 		on, name, _ := strings.Cut(o, ".")
 		if !named(sections, on, name) {

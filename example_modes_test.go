@@ -5,25 +5,16 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sources"
 	"github.com/millrace-io/millrace/state"
 )
-
-// inBatchesOfTwo runs a job until its input ends, in batches of two records.
-func inBatchesOfTwo(job *millrace.Job) {
-	query, err := job.Start(context.Background(), millrace.Config{Trigger: millrace.AvailableNow(), MaxRecordsPerBatch: 2, Parallelism: 1})
-	if err == nil {
-		err = query.Await(context.Background())
-	}
-	if err != nil {
-		panic(err)
-	}
-}
 
 // Complete writes the whole table at the end of each batch; the console draws it.
 func ExampleMode_complete() {
@@ -104,6 +95,39 @@ func ExampleStream_To_forEach() {
 	// open 0 1
 	// or
 	// close <nil>
+}
+
+// A file gets its name when the input has ended.
+func ExampleStream_To_textFile() {
+	dir, remove := inFiles()
+	defer remove()
+	name := filepath.Join(dir, "words")
+	job := millrace.NewJob("file")
+	job.From("words", sources.Slice("to", "be")).
+		To("out", sinks.TextFile(name, func(line []byte, word string) []byte { return append(line, word...) }))
+	toEnd(job)
+	text, err := os.ReadFile(name)
+	fmt.Printf("%s%v\n", text, err)
+	// Output:
+	// to
+	// be
+	// <nil>
+}
+
+// A function of one's own gets the records as they travel, a batch at a time.
+func ExampleStream_To_func() {
+	job := millrace.NewJob("function")
+	job.From("words", sources.Slice("to", "be")).
+		To("out", sinks.Func(func(_ context.Context, b *flow.Batch[string]) error {
+			for i, r := range b.Records {
+				fmt.Println(b.KindOf(i), r.Value)
+			}
+			return nil
+		}))
+	toEnd(job)
+	// Output:
+	// insert to
+	// insert be
 }
 
 // A table in memory can be read by its name while the job runs.

@@ -118,3 +118,47 @@ func ExampleJob_DeadLetters() {
 	// [short fine]
 	// lines, line of 13 bytes, at most 8: raise LinesConfig.MaxLineBytes: "much too long"
 }
+
+// stock is a table of the goods there are: a row that is emitted replaces the key's, one that is sold out is withdrawn. What was
+// asked for in vain is a side output.
+func stock(job *millrace.Job) millrace.Table[string, int] {
+	return job.From("moves", sources.Slice(sale{"pen", 3}, sale{"ink", 1}, sale{"ink", -1}, sale{"pen", -5})).
+		KeyBy(sale.shop).
+		ProcessTable("stock", func(s *millrace.Setup[string, int]) millrace.Handler[string, sale, int] {
+			stored := s.Value[int]("stored", state.Forever)
+			return func(c *millrace.Context[string, int], move sale) error {
+				before, _ := stored.Get()
+				switch now := before + move.Cents; {
+				case now < 0:
+					c.EmitTo(missing, fmt.Sprintf("%s: %d too few", c.Key(), -now))
+				case now == 0:
+					stored.Clear()
+					c.Withdraw()
+				default:
+					stored.Set(now)
+					c.Emit(now)
+				}
+				return nil
+			}
+		})
+}
+
+var missing = millrace.NewTag[string]("missing")
+
+func ExampleKeyed_ProcessTable() {
+	job := millrace.NewJob("stock")
+	stock(job).To("out", toStdout[millrace.Pair[string, int]](), millrace.Update)
+	toEnd(job)
+	// Output:
+	// {pen 3}
+	// {ink 1}
+	// delete {ink 1}
+}
+
+func ExampleTable_Side() {
+	job := millrace.NewJob("missing")
+	stock(job).Side(missing).To("out", toStdout[string]())
+	toEnd(job)
+	// Output:
+	// pen: 2 too few
+}

@@ -1,6 +1,7 @@
 package millrace_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/millrace-io/millrace"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sources"
+	"github.com/millrace-io/millrace/state"
 )
 
 func ExampleStream_Map() {
@@ -95,4 +97,45 @@ func ExampleStream_RepartitionBy() {
 	fmt.Println(got)
 	// Output:
 	// [10 11 12 20 21 22]
+}
+
+// Rebalance deals the records round to the default number of tasks.
+func ExampleStream_Rebalance() {
+	job := millrace.NewJob("rebalance")
+	dealt := sinks.Collect[int]()
+	job.From("numbers", sources.Slice(1, 2, 3, 4, 5, 6)).Rebalance("deal").To("out", dealt)
+	toEnd(job)
+	fmt.Println(dealt.Values())
+	// Output:
+	// [1 2 3 4 5 6]
+}
+
+// Broadcast sends every record to every task of what follows, here to both of the sink.
+func ExampleStream_Broadcast() {
+	job := millrace.NewJob("broadcast")
+	sent := sinks.Collect[int]()
+	job.From("numbers", sources.Slice(1, 2)).Broadcast("all").To("out", sent)
+	query, err := job.Start(context.Background(), millrace.Config{Parallelism: 2})
+	if err == nil {
+		err = query.Await(context.Background())
+	}
+	got := sent.Values()
+	slices.Sort(got)
+	fmt.Println(got, err)
+	// Output:
+	// [1 1 2 2] <nil>
+}
+
+// KeyBy makes no step of its own: the records of one key go to one task of what follows, in order.
+func ExampleStream_KeyBy() {
+	job := millrace.NewJob("keyed")
+	job.From("sales", sources.Slice(sales...)).
+		KeyBy(func(s sale) string { return s.Shop }).
+		Count("count", state.Forever).
+		Final("text", func(shop string, n int64) string { return fmt.Sprint(shop, " ", n) }).
+		To("out", toStdout[string]())
+	toEnd(job)
+	// Unordered output:
+	// north 3
+	// south 1
 }

@@ -28,6 +28,17 @@ func toEnd(job *millrace.Job) {
 	}
 }
 
+// inBatchesOfTwo runs a job until its input ends, in batches of two records.
+func inBatchesOfTwo(job *millrace.Job) {
+	query, err := job.Start(context.Background(), millrace.Config{Trigger: millrace.AvailableNow(), MaxRecordsPerBatch: 2, Parallelism: 1})
+	if err == nil {
+		err = query.Await(context.Background())
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
 // A whole program: the words of some lines, counted. StateDir would make it go on where it was when it is started again.
 func Example() {
 	job := millrace.NewJob("wordcount")
