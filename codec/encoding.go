@@ -15,28 +15,25 @@ import (
 // A nil and an empty slice or map are the same on the wire and decode as nil. A time is its instant to
 // the nanosecond, in any year: location and monotonic reading are dropped, the zero time stays the zero time. Pointers are
 // followed: two pointers to one value decode as two values.
-type Encoding[T any] struct {
-	root     *node
-	schema   string
-	pointers bool
-}
+type Encoding[T any] struct{ u *Untyped }
 
 // Derive compiles the encoding of T. It looks at the type once, when a plan is built; an error names the first field that
 // cannot be encoded, its type, and what to do.
 func Derive[T any]() (*Encoding[T], error) {
-	t := reflect.TypeFor[T]()
-	d := newDeriver(t)
-	root, err := d.derive(t, d.root)
+	u, err := DeriveType(reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
 	}
-	return &Encoding[T]{root: root, schema: root.schema.render(), pointers: hasPointers(t)}, nil
+	return &Encoding[T]{u}, nil
 }
+
+// Untyped is the encoding without its type.
+func (e *Encoding[T]) Untyped() *Untyped { return e.u }
 
 // Append appends the encoding of v to dst and returns the extended slice. It allocates only to grow dst, unless T has maps or
 // a registered codec allocates. It panics if a registered codec returns an error.
 func (e *Encoding[T]) Append(dst []byte, v *T) []byte {
-	return e.root.append(dst, noescape(unsafe.Pointer(v)))
+	return e.u.root.append(dst, noescape(unsafe.Pointer(v)))
 }
 
 // Decode overwrites v with the value at the start of src and returns the bytes after it. The value does not alias src. Errors
@@ -47,14 +44,14 @@ func (e *Encoding[T]) Append(dst []byte, v *T) []byte {
 func (e *Encoding[T]) Decode(src []byte, v *T) (rest []byte, err error) {
 	var zero T
 	*v = zero
-	return e.root.decode(src, noescape(unsafe.Pointer(v)))
+	return e.u.root.decode(src, noescape(unsafe.Pointer(v)))
 }
 
 // Schema is the Avro schema of the encoding as JSON, without spaces, in the attribute order of Avro's canonical form.
-func (e *Encoding[T]) Schema() string { return e.schema }
+func (e *Encoding[T]) Schema() string { return e.u.schema }
 
 // HasPointers says whether a T in memory holds pointers, which the garbage collector has to follow.
-func (e *Encoding[T]) HasPointers() bool { return e.pointers }
+func (e *Encoding[T]) HasPointers() bool { return e.u.pointers }
 
 // noescape hides p from escape analysis, so that a value on the caller's stack stays there. It is sound because no node keeps
 // p anywhere but on its own stack, and because stacks move only where functions are called, never between these two lines.

@@ -7,23 +7,23 @@ import (
 	"unsafe"
 )
 
-// Resolution reads values of T that were written under an older schema. It is immutable and safe for use by several
+// Resolution reads values of a type that were written under an older schema. It is immutable and safe for use by several
 // goroutines. The fields of a type that occurs at several places are named at the first.
-type Resolution[T any] struct {
+type Resolution struct {
 	Added   []string // paths of the fields that were not written: they are zero
 	Dropped []string // paths of what was written and has no field any more
 
-	decode func(src []byte, p unsafe.Pointer) (rest []byte, err error)
+	of       *Untyped
+	resolved *node
 }
 
-// Decode is Encoding.Decode for the older bytes.
-func (r *Resolution[T]) Decode(src []byte, v *T) (rest []byte, err error) {
-	var zero T
-	*v = zero
-	return r.decode(src, noescape(unsafe.Pointer(v)))
+// Decode is Untyped.Decode for the older bytes.
+func (r *Resolution) Decode(src []byte, v unsafe.Pointer) (rest []byte, err error) {
+	r.of.Zero(v)
+	return r.resolved.decode(src, noescape(v))
 }
 
-// Resolve compiles the reading of values that were written under the schema writer, which an older version of T gave. The
+// Resolve compiles the reading of values that were written under the schema writer, which an older version of the type gave. The
 // error is a *Mismatch when the types are in the way.
 //
 // The rules are those of schema resolution in the Avro specification, 1.12, with Go's differences: fields match by name, or by
@@ -31,24 +31,23 @@ func (r *Resolution[T]) Decode(src []byte, v *T) (rest []byte, err error) {
 // that was written and is gone is passed over. An int is read as a wider one or as a float, a float32 as a float64, a
 // string as bytes and back, a value where a pointer is now. The names of types do not matter. The key of a map and the
 // length of an array stay as they are; a pointer stays one.
-func (e *Encoding[T]) Resolve(writer string) (*Resolution[T], error) {
+func (u *Untyped) Resolve(writer string) (*Resolution, error) {
 	w, wp, err := parseSchema(writer)
 	if err != nil {
 		return nil, fmt.Errorf("written schema: %w", err)
 	}
-	is, _, err := parseSchema(e.schema)
+	is, _, err := parseSchema(u.schema)
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	t := reflect.TypeFor[T]()
 	r := &resolver{
-		derive: newDeriver(t), writer: wp, alike: map[schemaPair]bool{}, done: map[readAs]*node{}, skips: map[*schema]skipper{},
+		derive: newDeriver(u.of), writer: wp, alike: map[schemaPair]bool{}, done: map[readAs]*node{}, skips: map[*schema]skipper{},
 	}
-	n, err := r.resolve(w, is, t, "")
+	n, err := r.resolve(w, is, u.of, "")
 	if err != nil {
 		return nil, err
 	}
-	return &Resolution[T]{Added: r.added, Dropped: r.dropped, decode: n.decode}, nil
+	return &Resolution{Added: r.added, Dropped: r.dropped, of: u, resolved: n}, nil
 }
 
 // resolver compiles the reading of one schema as one type.

@@ -8,15 +8,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/hamba/avro/v2"
 
 	"github.com/millrace-io/millrace/codec"
 )
 
-func resolve[Was, Is any](t testing.TB) *codec.Resolution[Is] {
+func resolve[Was, Is any](t testing.TB) *codec.Resolution {
 	t.Helper()
-	r, err := derive[Is](t).Resolve(derive[Was](t).Schema())
+	r, err := derive[Is](t).Untyped().Resolve(derive[Was](t).Schema())
 	if err != nil {
 		t.Fatalf("%T to %T: %v", *new(Was), *new(Is), err)
 	}
@@ -29,12 +30,12 @@ func evolves[Was, Is any](t *testing.T, v Was, want Is) {
 	r := resolve[Was, Is](t)
 	src := derive[Was](t).Append(nil, &v)
 	got := want // Decode replaces all of it
-	rest, err := r.Decode(append(slices.Clone(src), "tail"...), &got)
+	rest, err := r.Decode(append(slices.Clone(src), "tail"...), unsafe.Pointer(&got))
 	if err != nil || string(rest) != "tail" || !reflect.DeepEqual(got, want) {
 		t.Errorf("%T to %T: got %+v, rest %q, error %v, want %+v", v, want, got, rest, err, want)
 	}
 	for cut := range len(src) {
-		if _, err := r.Decode(src[:cut], &got); !isDamaged(err) {
+		if _, err := r.Decode(src[:cut], unsafe.Pointer(&got)); !isDamaged(err) {
 			t.Errorf("%T to %T, cut at %d of %d: error %v, want ErrDamaged", v, want, cut, len(src), err)
 		}
 	}
@@ -43,7 +44,7 @@ func evolves[Was, Is any](t *testing.T, v Was, want Is) {
 // refused checks that a Was is not read as an Is, and that the error begins with want.
 func refused[Was, Is any](t *testing.T, want string) {
 	t.Helper()
-	_, err := derive[Is](t).Resolve(derive[Was](t).Schema())
+	_, err := derive[Is](t).Untyped().Resolve(derive[Was](t).Schema())
 	var m *codec.Mismatch
 	if !errors.As(err, &m) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%T to %T: got  %v\nwant %s", *new(Was), *new(Is), err, want)
@@ -291,7 +292,7 @@ func TestAvroResolvesAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ours v2
-	if _, err := resolve[v1, v2](t).Decode(src, &ours); err != nil || !reflect.DeepEqual(ours, theirs) {
+	if _, err := resolve[v1, v2](t).Decode(src, unsafe.Pointer(&ours)); err != nil || !reflect.DeepEqual(ours, theirs) {
 		t.Errorf("got %+v, error %v; theirs %+v", ours, err, theirs)
 	}
 }
@@ -312,7 +313,7 @@ func TestHostileSchemas(t *testing.T) {
 		`{"type":"int","logicalType":"uint64"}`, `{"type":"array"}`, `{"type":"map"}`, `{"type":{"type":"int"}}`, `7`, deep,
 		`{"name":"D","type":"record","fields":[` + strings.Join(doubling, ",") + `]}`,
 	} {
-		if _, err := e.Resolve(schema); err == nil {
+		if _, err := e.Untyped().Resolve(schema); err == nil {
 			t.Errorf("no error for %.200s", schema)
 		}
 	}
@@ -328,16 +329,16 @@ func FuzzResolve(f *testing.F) {
 	single := derive[accountV2](f)
 	f.Fuzz(func(t *testing.T, src []byte, schema string) {
 		checkResolved(t, r, e, src)
-		if hostile, err := single.Resolve(schema); err == nil {
+		if hostile, err := single.Untyped().Resolve(schema); err == nil {
 			checkResolved(t, hostile, single, src)
 		}
 	})
 }
 
 // checkResolved checks that src is damaged or becomes a value that can be written and read again.
-func checkResolved[T any](t *testing.T, r *codec.Resolution[T], e *codec.Encoding[T], src []byte) {
+func checkResolved[T any](t *testing.T, r *codec.Resolution, e *codec.Encoding[T], src []byte) {
 	var v, again T
-	if _, err := r.Decode(src, &v); err != nil {
+	if _, err := r.Decode(src, unsafe.Pointer(&v)); err != nil {
 		if !isDamaged(err) {
 			t.Fatalf("error %v, want ErrDamaged", err)
 		}

@@ -54,9 +54,9 @@ type deadline struct {
 
 func newCore(s *Store, operator, name string, keys keyBytes, sh shape) *core {
 	c := &core{
-		s: s, operator: operator, name: name, keys: keys, shape: sh, epoch: 1, volatile: s.o.Volatile, pointers: sh.pointers(),
+		s: s, operator: operator, name: name, keys: keys, shape: sh, epoch: 1, volatile: s.o.Volatile, pointers: sh.pointers,
 		lo: s.o.Groups.Lo, mask: s.o.KeyGroups - 1, hashBuf: make([]byte, 0, inlineMax+1),
-		schema: delta.Schema{Operator: operator, State: name, Key: keys.schema, Value: sh.schema()},
+		schema: delta.Schema{Operator: operator, State: name, Key: keys.schema, Value: sh.schema},
 		parts:  make([]part, s.o.Groups.Len()),
 	}
 	for i := range c.parts {
@@ -85,7 +85,7 @@ func (c *core) insert(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
 // add makes a settled entry without telling the snapshot: insert and restore build on it.
 func (c *core) add(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
 	p := &c.parts[g]
-	pos, e := p.sl.alloc(c.shape)
+	pos, e := p.sl.alloc(&c.shape)
 	p.ix.put(i, hash, pos)
 	e.key = key
 	st := &p.sl.status[pos]
@@ -189,7 +189,7 @@ func (c *core) removeAt(at place) {
 func (c *core) reserve(g, n int) {
 	if p := &c.parts[g]; p.ix.n == 0 {
 		p.ix.reserve(n)
-		p.sl.reserve(c.shape, n)
+		p.sl.reserve(&c.shape, n)
 	}
 }
 
@@ -209,7 +209,7 @@ func (c *core) bytes() int64 {
 
 // perEntry estimates an entry's bytes without its key in the arena and its share of the index.
 func (c *core) perEntry() int64 {
-	size := int64(c.shape.size() + unsafe.Sizeof(status{}))
+	size := int64(c.shape.stride()) + int64(unsafe.Sizeof(status{}))
 	if c.pointers {
 		size += 2 * c.encoded
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/millrace-io/millrace/codec"
@@ -36,10 +37,31 @@ func (s *Store) Evolve(was delta.Schema) (*Evolution, error) {
 // wrapper is a value that a handle puts around the user's, as its field Value.
 type wrapper interface{ wraps() }
 
+var wrapperType = reflect.TypeFor[wrapper]()
+
 func (timed[V]) wraps()        {}
 func (mapEntry[MK, V]) wraps() {}
 
-func (c *core) evolve(writer string) (*Evolution, error)  { return c.shape.resolve(writer) }
+func (c *core) evolve(writer string) (*Evolution, error) {
+	values := c.shape.values
+	if values == nil {
+		return nil, errors.New("its values are of one schema only")
+	}
+	wrapped := c.shape.value.Implements(wrapperType)
+	r, err := values.Resolve(writer)
+	if err != nil {
+		return nil, unwrapMismatch(err, wrapped)
+	}
+	return &Evolution{Added: unwrapPaths(r.Added, wrapped), Dropped: unwrapPaths(r.Dropped, wrapped), Rewrite: func(dst, value []byte) ([]byte, error) {
+		v := reflect.New(c.shape.value).UnsafePointer() // Rewrite is called from any goroutine
+		rest, err := r.Decode(value, v)
+		if err := whole("value of an older version", rest, err); err != nil {
+			return nil, err
+		}
+		return values.Append(dst, v), nil
+	}}, nil
+}
+
 func (t *paged) evolve(writer string) (*Evolution, error) { return t.hot.evolve(writer) }
 
 // unwrapMismatch makes the path one of the user's type.

@@ -8,10 +8,10 @@ import "unsafe"
 func (t *Table[K, V]) place(hash uint64, key K) (v *V, at place, fresh bool) {
 	var p unsafe.Pointer
 	if t.keys.word {
-		p, at, fresh = t.mem.placeNew(hash, wordKey(wordOf(key)), "")
+		p, at, fresh = t.in.mem.placeNew(hash, wordKey(wordOf(key)), "")
 	} else {
 		k := t.canonical(key)
-		p, at, fresh = t.mem.placeNew(hash, t.mem.wanted(hash, k), k)
+		p, at, fresh = t.in.mem.placeNew(hash, t.in.mem.wanted(hash, k), k)
 	}
 	return (*V)(p), at, fresh
 }

@@ -81,7 +81,7 @@ func (x *Seen[K]) Add(hash uint64, key K, nowNS, untilNS int64) (wasNS int64, fr
 }
 
 func (x *seen) add(hash uint64, key string, nowNS, untilNS int64) (wasNS int64, fresh bool) {
-	if x.table.mem == nil {
+	if x.table.in.mem == nil {
 		return x.addStored(hash, key, nowNS, untilNS)
 	}
 	v, at, fresh := x.table.place(hash, key)
@@ -115,7 +115,7 @@ const sweepLooks = 4
 // Forget removes keys whose time has come at nowNS, at most about n, and says whether there may be more. Add does not find them
 // in either case.
 func (x *seen) Forget(nowNS int64, n int) (more bool) {
-	if x.table.mem == nil {
+	if x.table.in.mem == nil {
 		return x.forgetStored(nowNS, n)
 	}
 	for range n {
@@ -124,13 +124,13 @@ func (x *seen) Forget(nowNS int64, n int) (more bool) {
 			return false
 		}
 		at := place(c.node)
-		if until := (*until)(x.table.mem.valueAt(at)).UntilNS; until > nowNS { // added again before its bucket was forgotten
+		if until := (*until)(x.table.in.mem.valueAt(at)).UntilNS; until > nowNS { // added again before its bucket was forgotten
 			if until != math.MaxInt64 {
 				x.due.push(until, c.node)
 			}
 			continue
 		}
-		x.table.mem.removeAt(at)
+		x.table.in.mem.removeAt(at)
 	}
 	return true
 }
@@ -166,8 +166,8 @@ func (x *seen) Len() int { return x.table.Len() }
 
 // rebuild fills the calendar.
 func (x *seen) rebuild() error {
-	if x.table.mem != nil {
-		x.table.mem.eachPlace(func(at place, v unsafe.Pointer) {
+	if x.table.in.mem != nil {
+		x.table.in.mem.eachPlace(func(at place, v unsafe.Pointer) {
 			if end := (*until)(v).UntilNS; end != math.MaxInt64 {
 				x.due.push(end, uint64(at))
 			}

@@ -188,7 +188,7 @@ func (d *Side[K, V]) rebuild() error {
 	for d.table.Scan(&cur, 1<<20, func(id uint64, r *kept[K, V]) {
 		hash := d.x.keys.hash(r.Key)
 		if hash&0xffff != id&0xffff {
-			bad = fmt.Errorf("restore %s: record %d does not belong to its key: %w", d.table.describe(), id>>16, delta.ErrDamaged)
+			bad = fmt.Errorf("restore %s: record %d does not belong to its key: %w", d.table.in.describe(), id>>16, delta.ErrDamaged)
 			return
 		}
 		l := d.x.At(hash, r.Key)

@@ -49,14 +49,14 @@ func NewSides[K comparable](s *Store, operator string) (*Sides[K], error) {
 		return nil, fmt.Errorf("operator %q: key: %w", operator, err)
 	}
 	x := &Sides[K]{s: s, operator: operator, keys: keys, next: make([]uint64, s.o.Groups.Len())}
-	lines := newCore(s, operator, "lines", keys.untyped(), shaped[line[K]]{derived[line[K]]{}})
+	lines := newCore(s, operator, "lines", keys.untyped(), unwritten[line[K]]("", true))
 	lines.volatile = true
-	x.lines = &Table[K, line[K]]{mem: lines, keys: keys}
+	x.lines = &Table[K, line[K]]{in: cells{mem: lines}, keys: keys}
 	s.restores = append(s.restores, x.rebuild)
 	return x, nil
 }
 
-func (x *Sides[K]) line(l Line) *line[K] { return (*line[K])(x.lines.mem.valueAt(l.at)) }
+func (x *Sides[K]) line(l Line) *line[K] { return (*line[K])(x.lines.in.mem.valueAt(l.at)) }
 
 // At is the line of a key, made if there is none. It must get a record, or be given back by Release.
 func (x *Sides[K]) At(hash uint64, key K) Line {
@@ -73,7 +73,7 @@ func (x *Sides[K]) Release(l Line) {
 	if e.sides[0].len() > 0 || e.sides[1].len() > 0 {
 		return
 	}
-	m := x.lines.mem
+	m := x.lines.in.mem
 	m.release(l.at.part(), m.parts[l.at.part()].ix.slotOf(e.hash, l.at.pos()), l.at.pos())
 }
 

@@ -28,7 +28,7 @@ func (s *slab) at(p uint32) *entry {
 }
 
 // alloc gives a free position. Entry and status are as free left them.
-func (s *slab) alloc(sh shape) (uint32, *entry) {
+func (s *slab) alloc(sh *shape) (uint32, *entry) {
 	if n := len(s.unused); n > 0 {
 		p := s.unused[n-1]
 		s.unused = s.unused[:n-1]
@@ -49,7 +49,7 @@ func (s *slab) room() int {
 	return int(s.firstLen)
 }
 
-func (s *slab) grow(sh shape) {
+func (s *slab) grow(sh *shape) {
 	if s.firstLen < chunkLen {
 		s.resizeFirst(sh, max(firstChunk, 2*int(s.firstLen)))
 	} else {
@@ -64,10 +64,10 @@ func (s *slab) noteRoom() {
 }
 
 // resizeFirst gives the first and only chunk, which there need not be, n entries.
-func (s *slab) resizeFirst(sh shape, n int) {
+func (s *slab) resizeFirst(sh *shape, n int) {
 	bigger := sh.entries(n)
 	if s.firstLen == 0 {
-		s.stride = uint32(sh.size())
+		s.stride = uint32(sh.stride())
 		s.chunks = append(s.chunks, nil)
 	} else {
 		sh.move(bigger, s.first, int(s.firstLen))
@@ -76,7 +76,7 @@ func (s *slab) resizeFirst(sh shape, n int) {
 }
 
 // reserve makes the first chunk large enough at once for n entries, or full.
-func (s *slab) reserve(sh shape, n int) {
+func (s *slab) reserve(sh *shape, n int) {
 	size := firstChunk
 	for size < n && size < chunkLen {
 		size *= 2

@@ -13,8 +13,7 @@ import (
 //
 // It is a face with types for what has none: see shape.
 type Table[K comparable, V any] struct {
-	mem     *core  // one of the two
-	stored  *paged // in front of a byte store
+	in      cells
 	keys    keying[K]
 	scratch []byte // the canonical bytes of a key that is no string
 }
@@ -36,30 +35,12 @@ func NewTable[K comparable, V any](s *Store, operator, name string) (*Table[K, V
 	return newTable(s, operator, name, keys, values)
 }
 
-func newTable[K comparable, V any](s *Store, operator, name string, keys keying[K], values valuing[V]) (*Table[K, V], error) {
-	mem, stored, err := s.newCells(operator, name, keys.untyped(), shaped[V]{values})
+func newTable[K comparable, V any](s *Store, operator, name string, keys keying[K], values *codec.Encoding[V]) (*Table[K, V], error) {
+	in, err := s.newCells(operator, name, keys.untyped(), shapeOf[V](values.Untyped()))
 	if err != nil {
 		return nil, err
 	}
-	return &Table[K, V]{mem: mem, stored: stored, keys: keys}, nil
-}
-
-// newCells makes a table without types, in memory or in front of a byte store.
-func (s *Store) newCells(operator, name string, keys keyBytes, sh shape) (*core, *paged, error) {
-	if s.byName[stateName{operator, name}] != nil {
-		return nil, nil, fmt.Errorf("operator %q: state name %q used twice", operator, name)
-	}
-	if s.o.Bytes == nil {
-		c := newCore(s, operator, name, keys, sh)
-		s.add(c)
-		return c, nil, nil
-	}
-	p, err := newPaged(s, operator, name, keys, sh)
-	if err != nil {
-		return nil, nil, fmt.Errorf("operator %q: state %q: open byte store: %w", operator, name, err)
-	}
-	s.add(p)
-	return nil, p, nil
+	return &Table[K, V]{in: in, keys: keys}, nil
 }
 
 // canonical is the canonical bytes of a key, good until the next call. A string K has the memory of a string, so no key is
@@ -75,15 +56,15 @@ func (t *Table[K, V]) canonical(k K) string {
 // At is the value of key for writing, zero when new. It marks the entry as changed. The pointer is good until the next
 // call on this table.
 func (t *Table[K, V]) At(hash uint64, key K) *V {
-	if t.mem == nil {
-		v, _ := t.stored.at(hash, t.canonical(key))
+	if t.in.mem == nil {
+		v, _ := t.in.stored.at(hash, t.canonical(key))
 		return (*V)(v)
 	}
 	if t.keys.word {
-		return (*V)(t.mem.at(hash, wordKey(wordOf(key)), ""))
+		return (*V)(t.in.mem.at(hash, wordKey(wordOf(key)), ""))
 	}
 	k := t.canonical(key)
-	return (*V)(t.mem.at(hash, t.mem.wanted(hash, k), k))
+	return (*V)(t.in.mem.at(hash, t.in.mem.wanted(hash, k), k))
 }
 
 // AtNew is At that also says whether the entry was made by this call.
@@ -97,45 +78,40 @@ func (t *Table[K, V]) AtNew(hash uint64, key K) (v *V, fresh bool) {
 func (t *Table[K, V]) Get(hash uint64, key K) (*V, bool) {
 	var v unsafe.Pointer
 	switch {
-	case t.mem == nil:
-		v = t.stored.get(hash, t.canonical(key))
+	case t.in.mem == nil:
+		v = t.in.stored.get(hash, t.canonical(key))
 	case t.keys.word:
-		v = t.mem.get(hash, wordKey(wordOf(key)), "")
+		v = t.in.mem.get(hash, wordKey(wordOf(key)), "")
 	default:
 		k := t.canonical(key)
-		v = t.mem.get(hash, t.mem.wanted(hash, k), k)
+		v = t.in.mem.get(hash, t.in.mem.wanted(hash, k), k)
 	}
 	return (*V)(v), v != nil
 }
 
 // Delete removes the entry of key and says whether there was one.
 func (t *Table[K, V]) Delete(hash uint64, key K) bool {
-	if t.mem == nil {
-		return t.stored.delete(hash, t.canonical(key))
+	if t.in.mem == nil {
+		return t.in.stored.delete(hash, t.canonical(key))
 	}
 	if t.keys.word {
-		return t.mem.delete(hash, wordKey(wordOf(key)), "")
+		return t.in.mem.delete(hash, wordKey(wordOf(key)), "")
 	}
 	k := t.canonical(key)
-	return t.mem.delete(hash, t.mem.wanted(hash, k), k)
+	return t.in.mem.delete(hash, t.in.mem.wanted(hash, k), k)
 }
 
 // Len is the number of entries.
-func (t *Table[K, V]) Len() int {
-	if t.mem == nil {
-		return t.stored.total
-	}
-	return t.mem.n
-}
+func (t *Table[K, V]) Len() int { return t.in.len() }
 
 // Scan calls f with at most n further entries, group by group, and says whether there may be more. A zero cursor starts;
 // the same cursor goes on. Entries that are not changed between the first and the last call are seen exactly once;
 // others may be missed or seen again. v is read only and good during f; f must not call the table. A key may be kept.
 func (t *Table[K, V]) Scan(cursor *Cursor, n int, f func(key K, v *V)) (more bool) {
-	if t.mem == nil {
-		return t.stored.scan(cursor, n, func(key []byte, v unsafe.Pointer) { f(t.decode(key), (*V)(v)) })
+	if t.in.mem == nil {
+		return t.in.stored.scan(cursor, n, func(key []byte, v unsafe.Pointer) { f(t.decode(key), (*V)(v)) })
 	}
-	return t.mem.scan(cursor, n, func(p *part, e *entry) { f(t.key(p, e.key), (*V)(e.value())) })
+	return t.in.mem.scan(cursor, n, func(p *part, e *entry) { f(t.key(p, e.key), (*V)(e.value())) })
 }
 
 // key is the key that an entry stands for. Bytes in the arena are never overwritten, so a string may view them.
@@ -157,29 +133,15 @@ func (t *Table[K, V]) key(p *part, key arenaKey) K {
 func (t *Table[K, V]) decode(canonical []byte) K {
 	k, err := t.keys.decode(canonical)
 	if err != nil {
-		fail("%s: key in memory: %w", t.describe(), err)
+		fail("%s: key in memory: %w", t.in.describe(), err)
 	}
 	return k
-}
-
-// describe names the table in errors.
-func (t *Table[K, V]) describe() string {
-	c := t.mem
-	if c == nil {
-		c = t.stored.hot
-	}
-	return fmt.Sprintf("operator %q: state %q", c.operator, c.name)
 }
 
 // expire gives the values a time to live. hook removes an expired entry, by its canonical bytes, with all that belongs to it;
 // nil: Delete.
 func (t *Table[K, V]) expire(ttl time.Duration, instant func(v *V) int64, hook func(key string)) {
-	x := expiry{ttl: ttl, instant: func(v unsafe.Pointer) int64 { return instant((*V)(v)) }}
-	if t.mem == nil {
-		t.stored.expire(x, hook)
-		return
-	}
-	t.mem.expire(x, hook)
+	t.in.expire(expiry{ttl: ttl, instant: func(v unsafe.Pointer) int64 { return instant((*V)(v)) }}, hook)
 }
 
 // Cursor is a place in a Scan. The zero Cursor is before the first entry.

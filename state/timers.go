@@ -38,16 +38,8 @@ type timerKind struct {
 // timerLinks chains the timers of one key and name, by position+1 within their part. They are not in snapshots.
 type timerLinks struct{ prev, next uint32 }
 
-// timerValues writes nothing: a timer is its key.
-type timerValues struct{}
-
-func (timerValues) Append(dst []byte, _ *timerLinks) []byte { return dst }
-func (timerValues) Decode(src []byte, v *timerLinks) ([]byte, error) {
-	*v = timerLinks{}
-	return src, nil
-}
-func (timerValues) Schema() string    { return `{"name":"Timer","type":"record","fields":[]}` }
-func (timerValues) HasPointers() bool { return false }
+// timerSchema is of the values in a snapshot, of which there are none: a timer is its key.
+const timerSchema = `{"name":"Timer","type":"record","fields":[]}`
 
 // NewTimers makes the timers of operator, bound to the key in at. An operator has one.
 func NewTimers[K comparable](s *Store, at *At[K], operator string) (*Timers[K], error) {
@@ -81,7 +73,7 @@ func (t *Timers[K]) Register(name string, domain TimerDomain) (TimerID, error) {
 		return 0, fmt.Errorf("operator %q: timer name %q used twice", t.operator, name)
 	}
 	keys := compositeKeying(t.keys, "Timer", "time", `"long"`).untyped()
-	x := newCore(t.s, t.operator, timerState(name), keys, shaped[timerLinks]{timerValues{}})
+	x := newCore(t.s, t.operator, timerState(name), keys, unwritten[timerLinks](timerSchema, false))
 	t.s.add(x)
 	t.kinds = append(t.kinds, &timerKind{name: name, domain: domain, table: x})
 	return TimerID(len(t.kinds) - 1), nil
