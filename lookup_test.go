@@ -158,7 +158,7 @@ func TestLookupAsksAgainAfterARestart(t *testing.T) {
 		d, s := new(desk), splits{"s": make(chan handed, 9)}
 		q, out, _, _ := lookups(t, s, d, millrace.Lookup{Timeout: -1}, dir)
 		s["s"] <- visits("a", "slow", "bb")
-		time.Sleep(10 * time.Second) // bb is answered, but waits for slow
+		<-time.After(10 * time.Second) // bb is answered, but waits for slow
 		if err := q.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -65,21 +65,21 @@ func TestProcessorStateTTLAndTimers(t *testing.T) {
 			t.Fatal(err)
 		}
 		in <- login{"ann", true}
-		time.Sleep(4 * time.Second) // virtual
+		<-time.After(4 * time.Second) // virtual
 		in <- login{"bob", false}
-		time.Sleep(4 * time.Second)
+		<-time.After(4 * time.Second)
 		in <- login{"ann", true}
-		time.Sleep(7 * time.Second) // bob's timer fires 10 s after his login, ann's is still to come
+		<-time.After(7 * time.Second) // bob's timer fires 10 s after his login, ann's is still to come
 		synctest.Wait()
 		want := []string{"ann 1/1/1 timers 1", "bob 1/1/1 timers 1", "ann 2/2/2 timers 1", "bob quiet after 1"}
 		if got := out.all(); !slices.Equal(got, want) {
 			t.Fatalf("after 15 s: %q, want %q", got, want)
 		}
-		time.Sleep(8 * time.Second) // 23 s: ann's timer has fired at 18 s
-		in <- login{"ann", true}    // her count lives: it was set 15 s ago; her first list element, 23 s old, too
-		time.Sleep(29 * time.Second)
+		<-time.After(8 * time.Second) // 23 s: ann's timer has fired at 18 s
+		in <- login{"ann", true}      // her count lives: it was set 15 s ago; her first list element, 23 s old, too
+		<-time.After(29 * time.Second)
 		in <- login{"ann", false} // 52 s: only what was appended 29 s ago is left, but the count was renewed then
-		time.Sleep(31 * time.Second)
+		<-time.After(31 * time.Second)
 		in <- login{"ann", true} // 83 s: everything has expired
 		close(in)
 		if err := q.Await(t.Context()); err != nil {

@@ -222,16 +222,16 @@ func TestEveryPacesBatches(t *testing.T) {
 		q := begin(t, batchJob(src, log, func(v int) {
 			begun = append(begun, time.Since(origin).Truncate(100*time.Millisecond))
 			if v == 3 {
-				time.Sleep(2500 * time.Millisecond) // the batch's work
+				<-time.After(2500 * time.Millisecond) // the batch's work
 			}
 		}), millrace.Config{Trigger: millrace.Every(time.Second)})
 		<-log.heard
-		time.Sleep(200 * time.Millisecond)
+		<-time.After(200 * time.Millisecond)
 		src.add(2) // for the tick at 1 s
 		<-log.heard
-		time.Sleep(1200 * time.Millisecond) // past the tick at 2 s, which has nothing
-		src.add(3)                          // for the tick at 3 s, until 5.5 s
-		time.Sleep(1500 * time.Millisecond)
+		<-time.After(1200 * time.Millisecond) // past the tick at 2 s, which has nothing
+		src.add(3)                            // for the tick at 3 s, until 5.5 s
+		<-time.After(1500 * time.Millisecond)
 		src.add(4) // late: at once
 		<-log.heard
 		<-log.heard

@@ -138,11 +138,11 @@ func TestWatermarkOfThreeSplits(t *testing.T) {
 		w.want("the empty split has promised nothing")
 		s["empty"] <- handed{atEnd: true}
 		w.want("the empty split is at its end, but not yet idle")
-		time.Sleep(999 * time.Millisecond)
+		<-time.After(999 * time.Millisecond)
 		w.want("not yet")
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 		w.want("idle: the watermark is 10, of the lagging split", "a8")
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		w.want("a lagging split is never idle, whatever its silence")
 		give(s["lagging"], "l", 60)
 		w.want("55", "l15", "a50")
@@ -176,19 +176,19 @@ func TestAlignmentHoldsTheSplitAhead(t *testing.T) {
 		for at := range int64(50) {
 			s["fast"] <- handed{visits: []visit{{"f", at + 1}}}
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if n := w.query.Progress().Operators[0].RecordsIn; n != 1+16 {
 			t.Fatalf("%d records read, want the slow one and 16 of the fast ones: up to 10 s ahead of 5, and the one that showed it", n)
 		}
 		give(s["slow"], "s", 20)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if n := w.query.Progress().Operators[0].RecordsIn; n != 2+31 {
 			t.Fatalf("%d records read, want 2 of the slow split and 31 of the fast one", n)
 		}
 		s["slow"] <- handed{atEnd: true}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if n := w.query.Progress().Operators[0].RecordsIn; n != 2+50 {
 			t.Fatalf("%d records read, want all: an idle split holds nobody", n)

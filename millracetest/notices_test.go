@@ -143,7 +143,7 @@ func TestBlockingSourceRunsOnVirtualTime(t *testing.T) {
 		s.Build(func(j *millrace.Job) {
 			j.From("in", sources.Seq(func(yield func(int) bool) {
 				for i := range 3 {
-					if time.Sleep(time.Second); !yield(i) {
+					if <-time.After(time.Second); !yield(i) {
 						return
 					}
 				}

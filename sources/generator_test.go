@@ -190,7 +190,7 @@ func TestSeqHandsOverEachValueOfASlowIterator(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := sources.Seq(func(yield func(int) bool) {
 			for i := range 50 {
-				time.Sleep(time.Second) // the bubble's clock
+				<-time.After(time.Second) // the bubble's clock
 				if !yield(i) {
 					return
 				}

@@ -112,27 +112,30 @@ func TestLateRecordsGoToTheSide(t *testing.T) {
 	})
 }
 
-func TestFiring(t *testing.T) {
-	type play struct {
-		in      *millracetest.TimedInput[ping]
-		changes *millracetest.Output[int64]
-		s       *millracetest.Script
-	}
-	run := func(name string, w millrace.Windows, f millrace.Firing, do func(p play)) {
-		t.Run(name, func(t *testing.T) {
-			millracetest.Play(t, func(s *millracetest.Script) {
-				p := play{s.TimedInput[ping](), s.Output[int64](), s}
-				s.Build(func(j *millrace.Job) {
-					j.From("in", p.in).KeyBy(pingKey).Window(w).Firing(f).Count("n").
-						Changes("values", func(p millrace.Pane[string, int64]) int64 { return p.Value }).To("out", p.changes)
-				})
-				do(p)
+// firingPlay is a script of counted pings.
+type firingPlay struct {
+	in      *millracetest.TimedInput[ping]
+	changes *millracetest.Output[int64]
+	s       *millracetest.Script
+}
+
+func playFiring(t *testing.T, name string, w millrace.Windows, f millrace.Firing, do func(p firingPlay)) {
+	t.Run(name, func(t *testing.T) {
+		millracetest.Play(t, func(s *millracetest.Script) {
+			p := firingPlay{s.TimedInput[ping](), s.Output[int64](), s}
+			s.Build(func(j *millrace.Job) {
+				j.From("in", p.in).KeyBy(pingKey).Window(w).Firing(f).Count("n").
+					Changes("values", func(p millrace.Pane[string, int64]) int64 { return p.Value }).To("out", p.changes)
 			})
+			do(p)
 		})
-	}
+	})
+}
+
+func TestFiring(t *testing.T) {
 	ten := millrace.Tumbling{Size: 10 * time.Millisecond, Grace: 5 * time.Millisecond}
 	one := ping{Key: "k"}
-	run("every record", ten, millrace.Firing{EveryRecord: true}, func(p play) {
+	playFiring(t, "every record", ten, millrace.Firing{EveryRecord: true}, func(p firingPlay) {
 		p.in.SendAt(at(1), one, one)
 		p.changes.Want(1, 2)
 		p.in.Watermark(at(14))
@@ -143,7 +146,7 @@ func TestFiring(t *testing.T) {
 		p.in.SendAt(at(1), one)
 		p.changes.Want()
 	})
-	run("records", ten, millrace.Firing{Records: 2}, func(p play) {
+	playFiring(t, "records", ten, millrace.Firing{Records: 2}, func(p firingPlay) {
 		p.in.SendAt(at(1), one, one, one)
 		p.changes.Want(2)
 		p.in.Watermark(at(10))
@@ -153,7 +156,7 @@ func TestFiring(t *testing.T) {
 		p.in.Watermark(at(15))
 		p.changes.Want()
 	})
-	run("every interval", ten, millrace.Firing{Every: time.Second}, func(p play) {
+	playFiring(t, "every interval", ten, millrace.Firing{Every: time.Second}, func(p firingPlay) {
 		p.in.SendAt(at(1), one, one)
 		p.changes.Want()
 		p.s.Advance(time.Second)
@@ -166,7 +169,7 @@ func TestFiring(t *testing.T) {
 		p.s.Advance(time.Second)
 		p.changes.Want()
 	})
-	run("only at the end", ten, millrace.Firing{FinalOnly: true}, func(p play) {
+	playFiring(t, "only at the end", ten, millrace.Firing{FinalOnly: true}, func(p firingPlay) {
 		p.in.SendAt(at(1), one, one)
 		p.changes.Want()
 		p.in.Watermark(at(10))
@@ -174,7 +177,11 @@ func TestFiring(t *testing.T) {
 		p.in.SendAt(at(1), one)
 		p.changes.Want(3)
 	})
-	run("sessions, interval", millrace.Session{Gap: 10 * time.Millisecond}, millrace.Firing{Every: time.Second}, func(p play) {
+}
+
+func TestFiringOfOtherWindows(t *testing.T) {
+	one := ping{Key: "k"}
+	playFiring(t, "sessions, interval", millrace.Session{Gap: 10 * time.Millisecond}, millrace.Firing{Every: time.Second}, func(p firingPlay) {
 		p.in.SendAt(at(1), one, one)
 		p.changes.Want()
 		p.s.Advance(time.Second)
@@ -183,14 +190,14 @@ func TestFiring(t *testing.T) {
 		p.in.Watermark(at(12))
 		p.changes.Want(3)
 	})
-	run("sliding, interval", millrace.Sliding{Size: 20 * time.Millisecond, Slide: 10 * time.Millisecond}, millrace.Firing{Every: time.Second}, func(p play) {
+	playFiring(t, "sliding, interval", millrace.Sliding{Size: 20 * time.Millisecond, Slide: 10 * time.Millisecond}, millrace.Firing{Every: time.Second}, func(p firingPlay) {
 		p.in.SendAt(at(1), one)
 		p.in.SendAt(at(11), one)
 		p.changes.Want()
 		p.s.Advance(time.Second)
 		p.changes.Want(1, 2, 1)
 	})
-	run("for ever", millrace.Global{}, millrace.Firing{Records: 3}, func(p play) {
+	playFiring(t, "for ever", millrace.Global{}, millrace.Firing{Records: 3}, func(p firingPlay) {
 		p.in.SendAt(at(1), one, one, one, one)
 		p.changes.Want(3)
 		p.s.End()
