@@ -122,6 +122,7 @@ func (h *Head[T]) add(splits []assigned) {
 	for _, s := range h.splits[fresh:] { // when all are there: the first alone would move the watermark to its own
 		h.restoreTime(s)
 		if s.finished {
+			h.noteEnd(s)
 			continue
 		}
 		h.live++
@@ -132,6 +133,17 @@ func (h *Head[T]) add(splits []assigned) {
 	}
 	h.t.tellTime() // without a split the task is idle
 	h.endIfDone()
+}
+
+// noteEnd tells the source of a split that had ended before it was restored.
+func (h *Head[T]) noteEnd(s *split[T]) {
+	n, ok := h.src.(sources.EndNoter)
+	if !ok {
+		return
+	}
+	if err := n.EndedAt(s.split, s.position); err != nil {
+		panic(failure{operatorError{h.id, fmt.Errorf("split %s, which has ended: %w", s.split.ID, err)}})
+	}
 }
 
 // waiting implements source.

@@ -55,6 +55,16 @@ func (f *first[T]) Open(ctx context.Context, s flow.Split, from flow.Position) (
 	return f.read(r, err, s, at)
 }
 
+// EndedAt implements EndNoter: what a split gave counts also when it is not read any more.
+func (f *first[T]) EndedAt(s flow.Split, from flow.Position) error {
+	at, err := firstFrom(&s, from)
+	if err != nil {
+		return err
+	}
+	f.budget.note(s.ID, at.given)
+	return f.wrapped.EndedAt(s, at.inner)
+}
+
 // firstFrom takes the position from apart, and makes s the split that the wrapped source knows.
 func firstFrom(s *flow.Split, from flow.Position) (firstPosition, error) {
 	if len(from) == 0 {

@@ -1,6 +1,10 @@
 package sources
 
-import "context"
+import (
+	"context"
+
+	"github.com/millrace-io/millrace/flow"
+)
 
 // Replayable is a Source that says whether it can be read again from a position. One that cannot gives each record
 // once: what was read after the last complete epoch is lost when an attempt fails, so the job is at-most-once over its
@@ -30,6 +34,13 @@ func (w wrapped[T]) DiscoverEveryNS() int64 {
 		return d.DiscoverEveryNS()
 	}
 	return 0
+}
+
+func (w wrapped[T]) EndedAt(s flow.Split, at flow.Position) error {
+	if n, ok := w.inner.(EndNoter); ok {
+		return n.EndedAt(s, at)
+	}
+	return nil
 }
 
 func (w wrapped[T]) Replayable() bool { return CanReplay(w.inner) }

@@ -69,6 +69,12 @@ type Discoverer interface {
 	DiscoverEveryNS() int64
 }
 
+// EndNoter is a Source that wants to know where splits stand that had ended before a restart. They are not opened again: EndedAt is
+// called instead, when the attempt's tasks start.
+type EndNoter interface {
+	EndedAt(s flow.Split, at flow.Position) error
+}
+
 // Timekeeper is a Source whose batches carry watermarks of their own: operators on event time need no EventTime step behind
 // it.
 type Timekeeper interface{ KeepsTime() }
