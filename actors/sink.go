@@ -11,9 +11,8 @@ import (
 	"github.com/millrace-io/millrace/sinks"
 )
 
-// sink is a task's outlet to the outside, with the record type rubbed off.
+// sink is a task's end to the outside, with the record type rubbed off. What feeds it is an outlet of the task like any other.
 type sink interface {
-	mailbox.Outlet
 	start()
 	// finish runs the writer's Finish, if it has one; a sinkFinished message follows.
 	finish()
@@ -38,11 +37,9 @@ func NewSink[T any](t *Task, id string, w sinks.Writer[T], recordsMax, batchesMa
 	}
 	pool := mailbox.NewPool[T](recordsMax)
 	lane := mailbox.NewLane(batchesMax, pool, t.Bell(), nil)
-	s := &ioSink[T]{
-		Out: mailbox.NewOut([]*mailbox.Lane[T]{lane}, pool, t.Attempt), t: t, id: id, w: w, lane: lane,
-		finished: make(chan struct{}, 1),
-	}
-	t.sinks, t.outs = append(t.sinks, s), append(t.outs, s)
+	out := mailbox.NewOut([]*mailbox.Lane[T]{lane}, pool, t.Attempt)
+	s := &ioSink[T]{out: out, t: t, id: id, w: w, lane: lane, finished: make(chan struct{}, 1)}
+	t.sinks, t.outs = append(t.sinks, s), append(t.outs, out)
 	return s
 }
 
@@ -123,7 +120,7 @@ func (s *inlineSink[T]) finish() {
 
 // ioSink writes on an I/O goroutine. The lane to it is one like any other, so a slow writer is back-pressure.
 type ioSink[T any] struct {
-	*mailbox.Out[T]
+	out      *mailbox.Out[T]
 	t        *Task
 	id       string
 	w        sinks.Writer[T]
@@ -133,7 +130,7 @@ type ioSink[T any] struct {
 }
 
 func (s *ioSink[T]) Add(v T, timeNS int64, hash uint64, kind flow.Kind) {
-	s.AddKind(0, v, timeNS, hash, kind)
+	s.out.AddKind(0, v, timeNS, hash, kind)
 }
 
 func (s *ioSink[T]) start() {

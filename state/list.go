@@ -50,7 +50,7 @@ func NewList[V any, K comparable](s *Store, at *At[K], operator, name string, tt
 	if err != nil {
 		return nil, err
 	}
-	elements.expire(ttl, instantOf[V], x.expired)
+	expire(elements, ttl, instantOf[V], x.expired)
 	x.elements = elements
 	return &List[V]{x, x.each}, nil
 }

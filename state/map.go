@@ -57,7 +57,7 @@ func NewMap[MK comparable, V any, K comparable](s *Store, at *At[K], operator, n
 	if err != nil {
 		return nil, err
 	}
-	entries.expire(ttl, func(e *mapEntry[MK, V]) int64 { return e.ExpireNS }, x.expired)
+	expire(entries, ttl, func(e *mapEntry[MK, V]) int64 { return e.ExpireNS }, x.expired)
 	x.entries = entries
 	return &Map[MK, V]{x, x.each}, nil
 }

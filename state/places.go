@@ -4,8 +4,8 @@ import "unsafe"
 
 // Entries in memory by their places, for what is derived from a table: see Seen and Sides.
 
-// place is placeNew of a table in memory.
-func (t *Table[K, V]) place(hash uint64, key K) (v *V, at place, fresh bool) {
+// placeIn is placeNew of a table in memory. It is no method, which would be compiled for every table.
+func placeIn[K comparable, V any](t *Table[K, V], hash uint64, key K) (v *V, at place, fresh bool) {
 	var p unsafe.Pointer
 	if t.keys.word {
 		p, at, fresh = t.in.mem.placeNew(hash, wordKey(wordOf(key)), "")

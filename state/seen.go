@@ -84,7 +84,7 @@ func (x *seen) add(hash uint64, key string, nowNS, untilNS int64) (wasNS int64, 
 	if x.table.in.mem == nil {
 		return x.addStored(hash, key, nowNS, untilNS)
 	}
-	v, at, fresh := x.table.place(hash, key)
+	v, at, fresh := placeIn(x.table, hash, key)
 	switch {
 	case fresh:
 		v.UntilNS = untilNS

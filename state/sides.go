@@ -60,7 +60,7 @@ func (x *Sides[K]) line(l Line) *line[K] { return (*line[K])(x.lines.in.mem.valu
 
 // At is the line of a key, made if there is none. It must get a record, or be given back by Release.
 func (x *Sides[K]) At(hash uint64, key K) Line {
-	v, at, fresh := x.lines.place(hash, key)
+	v, at, fresh := placeIn(x.lines, hash, key)
 	if fresh {
 		v.key, v.hash = key, hash
 	}

@@ -139,8 +139,8 @@ func (t *Table[K, V]) decode(canonical []byte) K {
 }
 
 // expire gives the values a time to live. hook removes an expired entry, by its canonical bytes, with all that belongs to it;
-// nil: Delete.
-func (t *Table[K, V]) expire(ttl time.Duration, instant func(v *V) int64, hook func(key string)) {
+// nil: Delete. It is no method, which would be compiled for every table.
+func expire[K comparable, V any](t *Table[K, V], ttl time.Duration, instant func(v *V) int64, hook func(key string)) {
 	t.in.expire(expiry{ttl: ttl, instant: func(v unsafe.Pointer) int64 { return instant((*V)(v)) }}, hook)
 }
 

@@ -64,7 +64,7 @@ func NewValue[V any, K comparable](s *Store, at *At[K], operator, name string, t
 	if err != nil {
 		return nil, err
 	}
-	t.expire(ttl, instantOf[V], nil)
+	expire(t, ttl, instantOf[V], nil)
 	return &Value[V]{&keyedValue[K, V]{at, t, lifetime{s.o.Clock, ttl}}}, nil
 }
 
