@@ -233,3 +233,60 @@ func TestFirstFindsNoSplitsWhileRunning(t *testing.T) {
 		t.Errorf("looks for splits every %d ns", d.DiscoverEveryNS())
 	}
 }
+
+// TestThrottleSharesEvenly polls three splits always in the same order, as soon as they want it: none may get all that there is.
+// One without records, and one that is not polled any more, hold back none of the others.
+func TestThrottleSharesEvenly(t *testing.T) {
+	for _, perSecond := range []int64{1, 30, 1000, 100_000} {
+		src := sources.Throttle[int64](&lastIsEmpty{Source: manySplits(5, true), left: 4}, perSecond)
+		var pollers []sources.Poller[int64]
+		for _, s := range splitsOf(t, src) {
+			r := open(t, src, s, s.Start)
+			defer r.Close()
+			pollers = append(pollers, r.(sources.Poller[int64]))
+		}
+		const seconds, stopped = 30, 3
+		given, wakes := make([]int64, len(pollers)), make([]int64, len(pollers))
+		start := time.Unix(1000, 0).UnixNano()
+		for now := start; now < start+seconds*int64(time.Second); now = slices.Min(wakes) {
+			for i, p := range pollers {
+				if wakes[i] > now {
+					continue
+				}
+				b := batchOf[int64](64)
+				wake, err := p.Poll(now, b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wakes[i] = max(wake, now+1000)
+				if given[i] += int64(len(b.Records)); i == stopped && now > start+int64(time.Second) {
+					wakes[i] = start + 2*seconds*int64(time.Second)
+				}
+			}
+		}
+		low, high := slices.Min(given[:stopped]), slices.Max(given[:stopped])
+		if total := low + high + given[1]; high-low > max(perSecond/10, 2) || total < perSecond*(seconds-2) {
+			t.Errorf("%d/s for %d s: the splits gave %d", perSecond, seconds, given)
+		}
+	}
+}
+
+// lastIsEmpty gives the readers it opens behind the first few no records.
+type lastIsEmpty struct {
+	sources.Source[int64]
+	left int
+}
+
+func (l *lastIsEmpty) Open(ctx context.Context, s flow.Split, from flow.Position) (sources.Reader[int64], error) {
+	r, err := l.Source.Open(ctx, s, from)
+	if l.left--; l.left < 0 {
+		r = silent{r}
+	}
+	return r, err
+}
+
+type silent struct{ sources.Reader[int64] }
+
+func (silent) Poll(nowNS int64, _ *sources.Batch[int64]) (int64, error) {
+	return nowNS + int64(time.Millisecond), nil
+}

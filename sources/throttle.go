@@ -10,7 +10,7 @@ import (
 )
 
 // Throttle limits src to perSecond records a second over all its splits, in bursts of at most 10 ms worth. Readers wait
-// on their I/O goroutine, pollers ask to be polled later. All tasks of the source must be in one process.
+// on their I/O goroutine, pollers ask to be polled later; those that wait get even shares. All tasks of the source must be in one process.
 func Throttle[T any](src Source[T], perSecond int64) Source[T] {
 	return &throttled[T]{wrapped[T]{src}, &bucket{perSecond: perSecond}}
 }
@@ -42,7 +42,7 @@ func (t *throttled[T]) throttle(r Reader[T], err error) (Reader[T], error) {
 		return nil, err
 	}
 	if p, ok := r.(Poller[T]); ok {
-		return &throttledPoller[T]{r, p, t.bucket}, nil
+		return &throttledPoller[T]{r, p, t.bucket, t.bucket.join()}, nil
 	}
 	return &throttledReader[T]{r, t.bucket}, nil
 }
@@ -84,17 +84,24 @@ type throttledPoller[T any] struct {
 	Reader[T]
 	poller Poller[T]
 	bucket *bucket
+	share  *share
 }
 
 // Poll implements Poller. Without a token it polls for no records, which still gives the position and the end.
 func (r *throttledPoller[T]) Poll(nowNS int64, b *Batch[T]) (wakeAtNS int64, err error) {
-	n, tokenAtNS := r.bucket.take(nowNS, cap(b.Records))
+	n, tokenAtNS := r.bucket.take(r.share, nowNS, cap(b.Records))
 	err = withCap(b, n, func() (err error) {
 		wakeAtNS, err = r.poller.Poll(nowNS, b)
 		return err
 	})
-	r.bucket.giveBack(n - len(b.Records))
+	r.bucket.giveBack(r.share, n-len(b.Records))
 	return max(wakeAtNS, tokenAtNS), err
+}
+
+// Close implements Reader.
+func (r *throttledPoller[T]) Close() error {
+	r.bucket.leave(r.share)
+	return r.Reader.Close()
 }
 
 func (r *throttledPoller[T]) Read(ctx context.Context, b *Batch[T]) error {
@@ -109,6 +116,7 @@ type bucket struct {
 	mu     sync.Mutex
 	level  int64
 	fromNS int64 // when level was computed; 0 before the first use
+	shares []*share
 }
 
 // burst is the most tokens the bucket holds: 10 ms worth, at least one.
@@ -132,25 +140,34 @@ func (k *bucket) refill(nowNS int64) {
 	k.level += elapsed * k.perSecond
 }
 
-// take takes up to most tokens. When it takes none, it says when there will be a millisecond's worth, at least one: waking
-// for each record would cost more than the record.
-func (k *bucket) take(nowNS int64, most int) (n int, wakeAtNS int64) {
+// take takes up to most tokens for a share. When it takes none, it says when there will be a millisecond's worth, at least one: waking
+// for each record would cost more than the record. While a share waits that has had fewer, the others wait with it.
+func (k *bucket) take(s *share, nowNS int64, most int) (n int, wakeAtNS int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.refill(nowNS)
-	n = int(min(k.level/nsPerSecond, int64(most)))
-	if n <= 0 {
-		enough := max(k.perSecond/1000, 1) * nsPerSecond
-		return 0, nowNS + (enough-k.level+k.perSecond-1)/k.perSecond
+	least, others := k.leastWaiting(s, nowNS)
+	if others && !s.waits(nowNS) {
+		s.taken = max(s.taken, least) // it did not want what it did not get
 	}
-	k.level -= int64(n) * nsPerSecond
-	return n, 0
+	n = int(min(k.level/nsPerSecond, int64(most)))
+	if n > 0 && (!others || s.taken <= least) {
+		k.level -= int64(n) * nsPerSecond
+		s.taken += int64(n)
+		s.untilNS = 0
+		return n, 0
+	}
+	enough := max(k.perSecond/1000, 1) * nsPerSecond
+	wakeAtNS = nowNS + max((enough-k.level+k.perSecond-1)/k.perSecond, openPollNS)
+	s.untilNS = wakeAtNS + patienceNS
+	return 0, wakeAtNS
 }
 
-func (k *bucket) giveBack(n int) {
+func (k *bucket) giveBack(s *share, n int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.level += int64(n) * nsPerSecond
+	s.taken -= int64(n)
 }
 
 // owe takes n tokens, there or not, and says when the bucket is out of debt.
