@@ -3,13 +3,16 @@ package state
 import "unsafe"
 
 // at is the value of a key for writing, made if there is none. want is what its entry holds as its key, k the canonical bytes of
-// one that stands in the arena. Most look-ups end at the slot that the hash names, with a short key or a number, of an entry that
-// this epoch has written: they make no call.
+// one that stands in the arena. Most look-ups end at the slot that the hash names, with a short key or a number: they make no
+// call, unless it is the first write of this epoch.
 func (c *core) at(h uint64, want arenaKey, k string) unsafe.Pointer {
 	p := &c.parts[c.partOf(h)]
 	if s := p.ix.slots[h>>32&p.ix.mask]; s>>32 == h>>32 && s != 0 {
 		pos := uint32(s) - 1
-		if e := p.sl.at(pos); e.key == want && p.sl.status[pos].epoch == c.epoch {
+		if e := p.sl.at(pos); e.key == want {
+			if p.sl.status[pos].epoch != c.epoch {
+				c.firstWrite(c.partOf(h), pos)
+			}
 			return e.value()
 		}
 	}
