@@ -10,12 +10,22 @@ programs=$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./benchmark
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-for program in $programs; do
-	echo "bench-smoke: $program"
-	go build -o "$out/bench" "$program"
-	(cd "$out" && timeout 300 ./bench -rounds 1 -seconds 1 -json </dev/null) >"$out/log" || {
+
+# smoke runs the program that was built last with the given flags.
+smoke() {
+	(cd "$out" && timeout 300 ./bench "$@" -json </dev/null) >"$out/log" || {
 		tail -20 "$out/log"
 		exit 1
 	}
 	tail -n 1 "$out/log" | grep -qE '^\{.*\}$' || { tail -5 "$out/log"; echo "bench-smoke: the last line is no JSON object" >&2; exit 1; }
+}
+
+for program in $programs; do
+	echo "bench-smoke: $program"
+	go build -o "$out/bench" "$program"
+	smoke -rounds 1 -seconds 1
+	if [[ $program == */benchmarks/operators ]]; then
+		smoke -panes -rounds 1 -seconds 0.1
+		smoke -bounded 2000000
+	fi
 done

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"gonum.org/v1/plot"
@@ -25,6 +26,9 @@ var percentiles = []float64{0, 90, 99, 99.9, 99.99, 99.999}
 // samplesBeyond is how many samples must lie beyond the last percentile drawn: fewer are chance.
 const samplesBeyond = 10
 
+// fileName makes one of a benchmark's name.
+var fileName = strings.NewReplacer(": ", "-", " ", "-")
+
 // WritePlots writes the percentile plot as <dir>/<benchmark>.svg and .png and returns their paths; none when the benchmark
 // has no latencies.
 func (rep Report) WritePlots(dir, base, subject string) ([]string, error) {
@@ -40,7 +44,7 @@ func (rep Report) WritePlots(dir, base, subject string) ([]string, error) {
 	}
 	var paths []string
 	for _, ext := range []string{"svg", "png"} {
-		path := filepath.Join(dir, rep.Benchmark+"."+ext)
+		path := filepath.Join(dir, fileName.Replace(rep.Benchmark)+"."+ext)
 		if err := p.Save(22*vg.Centimeter, 13*vg.Centimeter, path); err != nil {
 			return nil, fmt.Errorf("write plot %s: %w", path, err)
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/millrace-io/millrace"
@@ -12,7 +11,7 @@ import (
 // eighth record comes twice.
 var dedupCases = []Case{{
 	Name: "dedup", Records: 10_000_000,
-	Floor: func(_ context.Context, n int64, e *timed.End) error {
+	Floor: func(n int64, e *timed.End) {
 		f := &dedupFloor{seen: map[seenKey]struct{}{}, oldest: (timed.StartNS - int64(timed.Disorder)) / dedupSlotNS}
 		var newest int64
 		for i := range n {
@@ -26,14 +25,11 @@ var dedupCases = []Case{{
 				f.forget(newest - int64(timed.Disorder))
 			}
 		}
-		return nil
 	},
-	Millrace: func(ctx context.Context, n int64, e *timed.End) error {
-		return timed.Run(ctx, timed.Source(n), func(in millrace.Stream[timed.Event]) {
-			in.FlatMap("twice", twice).KeyBy(seenKeyOf).Dedup("unique").To("end", timed.Each(func(v timed.Event) {
-				e.Row(timed.KeyHash(v.Key), v.AtNS, v.Val)
-			}))
-		})
+	Millrace: func(in millrace.Stream[timed.Event], e *timed.End) {
+		in.FlatMap("twice", twice).KeyBy(seenKeyOf).Dedup("unique").To("end", timed.Each(func(v timed.Event) {
+			e.Row(timed.KeyHash(v.Key), v.AtNS, v.Val)
+		}))
 	},
 }}
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/millrace-io/millrace"
@@ -14,7 +13,7 @@ const joinAfter = 200 * time.Millisecond
 // joinCases join the records with even values to those with odd ones.
 var joinCases = []Case{{
 	Name: "interval join", Records: 10_000_000,
-	Floor: func(_ context.Context, n int64, e *timed.End) error {
+	Floor: func(n int64, e *timed.End) {
 		f := &joinFloor{keys: map[string]*joinKey{}, oldest: (timed.StartNS - int64(timed.Disorder)) / joinSlotNS, end: e}
 		var newest int64
 		for i := range n {
@@ -24,15 +23,12 @@ var joinCases = []Case{{
 				f.forget(newest - int64(timed.Disorder))
 			}
 		}
-		return nil
 	},
-	Millrace: func(ctx context.Context, n int64, e *timed.End) error {
-		return timed.Run(ctx, timed.Source(n), func(in millrace.Stream[timed.Event]) {
-			left := in.Filter("left", func(v timed.Event) bool { return v.Val&1 == 0 }).KeyBy(timed.Event.User)
-			right := in.Filter("right", func(v timed.Event) bool { return v.Val&1 == 1 }).KeyBy(timed.Event.User)
-			left.Join("join", right, millrace.Within{After: joinAfter}, func(l, r timed.Event) joinRow { return joinRow{l.Key, l.AtNS, r.AtNS} }).
-				To("end", timed.Each(func(r joinRow) { e.Row(timed.KeyHash(r.Key), r.LeftNS, r.RightNS) }))
-		})
+	Millrace: func(in millrace.Stream[timed.Event], e *timed.End) {
+		left := in.Filter("left", func(v timed.Event) bool { return v.Val&1 == 0 }).KeyBy(timed.Event.User)
+		right := in.Filter("right", func(v timed.Event) bool { return v.Val&1 == 1 }).KeyBy(timed.Event.User)
+		left.Join("join", right, millrace.Within{After: joinAfter}, func(l, r timed.Event) joinRow { return joinRow{l.Key, l.AtNS, r.AtNS} }).
+			To("end", timed.Each(func(r joinRow) { e.Row(timed.KeyHash(r.Key), r.LeftNS, r.RightNS) }))
 	},
 }}
 

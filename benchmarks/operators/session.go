@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/millrace-io/millrace"
@@ -15,7 +14,7 @@ const sessionGap = 300 * time.Millisecond
 // sessionCases are sums over session windows, emitted when the watermark passes their end.
 var sessionCases = []Case{{
 	Name: "session 300 ms", Records: 10_000_000,
-	Floor: func(_ context.Context, n int64, e *timed.End) error {
+	Floor: func(n int64, e *timed.End) {
 		f := &sessionFloor{keys: map[string]*sessionKey{}, end: e}
 		var newest int64
 		for i := range n {
@@ -26,17 +25,14 @@ var sessionCases = []Case{{
 			}
 		}
 		f.advance(1<<63 - 1)
-		return nil
 	},
-	Millrace: func(ctx context.Context, n int64, e *timed.End) error {
-		return timed.Run(ctx, timed.Source(n), func(in millrace.Stream[timed.Event]) {
-			in.KeyBy(timed.Event.User).
-				Window(millrace.Session{Gap: sessionGap}).
-				Sum("sum", timed.Event.Value).
-				To("end", timed.Each(func(p millrace.Pane[string, int64]) {
-					e.Row(timed.KeyHash(p.Key), p.Start.UnixNano(), p.Value)
-				}), millrace.Append)
-		})
+	Millrace: func(in millrace.Stream[timed.Event], e *timed.End) {
+		in.KeyBy(timed.Event.User).
+			Window(millrace.Session{Gap: sessionGap}).
+			Sum("sum", timed.Event.Value).
+			To("end", timed.Each(func(p millrace.Pane[string, int64]) {
+				e.Row(timed.KeyHash(p.Key), p.Start.UnixNano(), p.Value)
+			}), millrace.Append)
 	},
 }}
 

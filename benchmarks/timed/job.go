@@ -12,12 +12,17 @@ import (
 	"github.com/millrace-io/millrace/sources"
 )
 
-// Source is the source of a Millrace job: one split of the first n events, made on the task's loop.
-func Source(n int64) sources.Source[Event] { return OneSplit(&reader{n: n}) }
+// Reader is the source of a Millrace job: the first n events, made on the task's loop.
+type Reader struct{ i, n int64 }
 
-type reader struct{ i, n int64 }
+// NewReader makes the reader of the first n events.
+func NewReader(n int64) *Reader { return &Reader{n: n} }
 
-func (r *reader) Poll(_ int64, b *sources.Batch[Event]) (wakeAtNS int64, err error) {
+// At is how many events it has made. It is the task's.
+func (r *Reader) At() int64 { return r.i }
+
+// Poll implements sources.Poller.
+func (r *Reader) Poll(_ int64, b *sources.Batch[Event]) (wakeAtNS int64, err error) {
 	room := int64(cap(b.Records) - len(b.Records))
 	for end := min(r.n, r.i+room); r.i < end; r.i++ {
 		b.Records = append(b.Records, flow.Record[Event]{Value: Number(r.i)})
@@ -29,12 +34,14 @@ func (r *reader) Poll(_ int64, b *sources.Batch[Event]) (wakeAtNS int64, err err
 	return 0, nil
 }
 
-func (r *reader) Read(_ context.Context, b *sources.Batch[Event]) error {
+// Read implements sources.Reader.
+func (r *Reader) Read(_ context.Context, b *sources.Batch[Event]) error {
 	_, err := r.Poll(0, b)
 	return err
 }
 
-func (*reader) Close() error { return nil }
+// Close implements sources.Reader.
+func (*Reader) Close() error { return nil }
 
 // OneSplit makes a source of one reader. It cannot go back: a job that restarts fails.
 func OneSplit[T any](r sources.Reader[T]) sources.Source[T] { return &oneSplit[T]{r: r} }
