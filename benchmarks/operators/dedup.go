@@ -10,7 +10,7 @@ import (
 // dedupCases drop records that come twice, by event time and value; a record that is behind the watermark is dropped as well. Every
 // eighth record comes twice.
 var dedupCases = []Case{{
-	Name: "dedup", Records: 10_000_000,
+	Name: "dedup", Records: 6_000_000,
 	Floor: func(n int64, e *timed.End) {
 		f := &dedupFloor{seen: map[seenKey]struct{}{}, oldest: (timed.StartNS - int64(timed.Disorder)) / dedupSlotNS}
 		var newest int64

@@ -12,7 +12,7 @@ const joinAfter = 200 * time.Millisecond
 
 // joinCases join the records with even values to those with odd ones.
 var joinCases = []Case{{
-	Name: "interval join", Records: 10_000_000,
+	Name: "interval join", Records: 5_000_000,
 	Floor: func(n int64, e *timed.End) {
 		f := &joinFloor{keys: map[string]*joinKey{}, oldest: (timed.StartNS - int64(timed.Disorder)) / joinSlotNS, end: e}
 		var newest int64

@@ -13,7 +13,7 @@ const sessionGap = 300 * time.Millisecond
 
 // sessionCases are sums over session windows, emitted when the watermark passes their end.
 var sessionCases = []Case{{
-	Name: "session 300 ms", Records: 10_000_000,
+	Name: "session 300 ms", Records: 6_000_000,
 	Floor: func(n int64, e *timed.End) {
 		f := &sessionFloor{keys: map[string]*sessionKey{}, end: e}
 		var newest int64

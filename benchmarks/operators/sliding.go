@@ -10,7 +10,7 @@ import (
 // slidingCases are sums over sliding windows, each emitted when the watermark passes its end. sum is taken as any associative
 // function: neither side subtracts.
 var slidingCases = []Case{
-	slidingCase("sliding 10 min / 5 min", 10*time.Minute, 5*time.Minute, 20_000_000),
+	slidingCase("sliding 10 min / 5 min", 10*time.Minute, 5*time.Minute, 10_000_000),
 	slidingCase("sliding 10 s / 100 ms", 10*time.Second, 100*time.Millisecond, 5_000_000),
 }
 

@@ -26,7 +26,7 @@ const (
 	timerStepNS     = int64(time.Second) / timersPerSecond
 	timerPeriod     = timersPending / timersPerSecond * time.Second
 	// timerLead is how much later than the start of the job the first timer is due: meanwhile all are set.
-	timerLead = 2 * time.Second
+	timerLead = 1500 * time.Millisecond
 	// lateFloorP99Max is the p99 of the floor above which a round says more about the machine. Timers of the Go runtime cannot go
 	// below a millisecond on Linux, which is in both contestants.
 	lateFloorP99Max = 5 * time.Millisecond
