@@ -166,13 +166,13 @@ func (s *Stepped) Wake() {
 	}
 }
 
-// Trigger begins the cut of an epoch: the sources cut at their next step. The cut before must be complete. Behind the last one
-// nothing is read.
-func (s *Stepped) Trigger(e flow.Epoch, last bool) {
+// Trigger begins the cut of an epoch: the sources cut at their next step. The cut before must be complete. batch is the number of
+// the batch that ends with it, or flow.NoBatch. Behind the last cut nothing is read.
+func (s *Stepped) Trigger(e flow.Epoch, batch int64, last bool) {
 	s.epoch, s.acked, s.blocks = e, 0, nil
 	for _, g := range s.d.Groups {
 		for _, t := range g.Tasks {
-			t.post(trigger{flow.BarrierOf(e, flow.NoBatch), last})
+			t.post(trigger{flow.BarrierOf(e, batch), last})
 		}
 	}
 }

@@ -159,13 +159,27 @@ func (s *Script) until(what string, f func() bool) {
 	s.t.Fatalf("millracetest: after %d rounds still waiting until %s", roundsMax, what)
 }
 
+// cut cuts an epoch, which ends the batch when ending is set.
+func (s *Script) cut(ending bool) {
+	s.t.Helper()
+	s.trigger(ending)
+	s.until("epoch is complete", s.completeCut)
+	if ending {
+		s.batch++
+	}
+}
+
 // trigger begins a cut.
-func (s *Script) trigger() {
+func (s *Script) trigger(ending bool) {
 	s.epoch++
 	for _, o := range s.outputs {
 		o.cut()
 	}
-	s.at.Trigger(s.epoch, false)
+	batch := int64(flow.NoBatch)
+	if ending {
+		batch = s.batch
+	}
+	s.at.Trigger(s.epoch, batch, false)
 }
 
 // completeCut goes one round and says whether the epoch is complete; then it is the one to restore.

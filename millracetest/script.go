@@ -30,6 +30,7 @@ type Script struct {
 	attempts int
 	actions  int
 	epoch    flow.Epoch
+	batch    int64         // the number of the next to end
 	blocks   []delta.Block // of all epochs, oldest first
 	base     Dropped       // by the attempts before this one
 	atCut    Dropped       // as of the newest epoch
@@ -124,7 +125,7 @@ func (s *Script) End() {
 	if !s.at.Ended() {
 		return
 	}
-	s.Snapshot()
+	s.cut(true)
 	s.at.Finish()
 	s.until("the sinks finish", func() bool { s.round(); return s.at.Finished() })
 	s.done = true
@@ -134,8 +135,28 @@ func (s *Script) End() {
 func (s *Script) Snapshot() {
 	s.t.Helper()
 	s.ready()
-	s.trigger()
-	s.until("epoch is complete", s.completeCut)
+	s.cut(false)
+}
+
+// EndBatch ends a batch: what has come since the one before is in it, and what a job emits at the end of a batch comes out. That
+// is all output of tables and windows with Config.Trigger set to a micro-batch trigger; in real-time mode, complete tables and sinks of whole
+// batches. Batches are numbered from 0; End ends the last one. Under a micro-batch trigger the answers to asynchronous look-ups
+// must be there: Advance before.
+func (s *Script) EndBatch() {
+	s.t.Helper()
+	s.ready()
+	if s.done {
+		s.t.Fatal("millracetest: an action after End: the job is over")
+	}
+	if s.v.Crash { // the batch is ended again, with the same number
+		s.Snapshot()
+		s.trigger(true)
+		s.steps(s.random.IntN(crashStepsMax))
+		s.Restore(0)
+	}
+	s.cut(true)
+	s.rest()
+	s.acted()
 }
 
 // Restore throws the tasks away, with all that they did since the newest epoch, and restores that one into new tasks of a newly
