@@ -1,7 +1,6 @@
 package operators
 
 import (
-	"errors"
 	"math"
 
 	"github.com/millrace-io/millrace/state"
@@ -11,31 +10,15 @@ import (
 // it, and of several with that time the one that came last. A left record waits until the watermark has passed it; of the versions
 // that the watermark has passed the newest of each key is kept.
 type AsOf[K comparable, T, U, R any] struct {
-	env   *Env
-	keyT  func(T) K
-	keyU  func(U) K
-	lines *state.Sides[K]
-	left  *state.Side[K, T]
-	right *state.Side[K, U]
-	lateT func(T)
-	lateU func(U)
-	make  func(T, U, bool) R
-	next  func(R)
+	twoSides[K, T, U]
+	make func(T, U, bool) R
+	next func(R)
 }
 
 // NewAsOf makes an as-of join in one task. Its inputs are Left and Right.
 func NewAsOf[K comparable, T, U, R any](e *Env, id string, left func(T) K, right func(U) K, match func(T, U, bool) R, sides map[string]any, next func(R)) (*AsOf[K, T, U, R], error) {
-	j := &AsOf[K, T, U, R]{env: e, keyT: left, keyU: right, make: match, next: next}
-	var errs [6]error
-	j.lines, errs[0] = state.NewSides[K](e.Store, id)
-	if errs[0] == nil {
-		j.left, errs[1] = state.NewSide[T](j.lines, 0, leftState, state.Keep{Span: dedupSpan, Ordered: true})
-		j.right, errs[2] = state.NewSide[U](j.lines, 1, rightState, state.Keep{For: -1, Newest: true, Span: dedupSpan})
-	}
-	j.lateT, errs[3] = lateTo[T](e, sides, LateLeft)
-	j.lateU, errs[4] = lateTo[U](e, sides, LateRight)
-	errs[5] = onlySides(sides, LateLeft, LateRight)
-	if err := errors.Join(errs[:]...); err != nil {
+	j := &AsOf[K, T, U, R]{twoSides: twoSides[K, T, U]{env: e, keyT: left, keyU: right}, make: match, next: next}
+	if err := j.open(id, state.Keep{Span: dedupSpan, Ordered: true}, state.Keep{For: -1, Newest: true, Span: dedupSpan}, sides); err != nil {
 		return nil, err
 	}
 	e.AddEventTimed(j)

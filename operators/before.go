@@ -12,7 +12,7 @@ import (
 // points to: the old one is still on its way.
 func FoldBefore[K comparable, T, A any](e *Env, id string, ttl time.Duration, key func(T) K, add func(a *A, v T, fresh bool), next func(Pair[K, A])) (func(T), error) {
 	if ttl != state.Forever {
-		return foldBeforeTTL(e, id, ttl, key, add, next)
+		return foldTTL(e, id, ttl, key, add, func(k K, old, now A, had bool) { change(e, next, k, old, now, had) })
 	}
 	rows, err := accumulators[K, A](e, id)
 	if err != nil {
@@ -24,22 +24,6 @@ func FoldBefore[K comparable, T, A any](e *Env, id string, ttl time.Duration, ke
 		old := *a
 		add(a, v, fresh)
 		change(e, next, k, old, *a, !fresh)
-	}, nil
-}
-
-func foldBeforeTTL[K comparable, T, A any](e *Env, id string, ttl time.Duration, key func(T) K, add func(*A, T, bool), next func(Pair[K, A])) (func(T), error) {
-	at := new(state.At[K])
-	row, err := state.NewValue[A](e.Store, at, id, accumulator, ttl)
-	if err != nil {
-		return nil, err
-	}
-	return func(v T) {
-		at.Hash, at.Key = e.Hash, key(v)
-		old, ok := row.Get()
-		a := old
-		add(&a, v, !ok)
-		row.Set(a)
-		change(e, next, at.Key, old, a, ok)
 	}, nil
 }
 

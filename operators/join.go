@@ -1,7 +1,6 @@
 package operators
 
 import (
-	"errors"
 	"time"
 
 	"github.com/millrace-io/millrace/state"
@@ -59,34 +58,19 @@ const (
 // A result has the event time of the later of its two records, which is not behind the watermark, and a record alone the last time
 // at which one it meets could have been: what it was before is behind the watermark by then.
 type Join[K comparable, T, U, R any] struct {
-	env    *Env
+	twoSides[K, T, U]
 	kind   JoinKind
 	within Within
-	keyT   func(T) K
-	keyU   func(U) K
-	lines  *state.Sides[K]
-	left   *state.Side[K, T]
-	right  *state.Side[K, U]
-	lateT  func(T)
-	lateU  func(U)
 	make   Match[T, U, R]
 	next   func(R)
 }
 
 // NewJoin makes a join in one task. Its inputs are Left and Right.
 func NewJoin[K comparable, T, U, R any](e *Env, id string, kind JoinKind, w Within, left func(T) K, right func(U) K, match Match[T, U, R], sides map[string]any, next func(R)) (*Join[K, T, U, R], error) {
-	j := &Join[K, T, U, R]{env: e, kind: kind, within: w, keyT: left, keyU: right, make: match, next: next}
+	j := &Join[K, T, U, R]{twoSides: twoSides[K, T, U]{env: e, keyT: left, keyU: right}, kind: kind, within: w, make: match, next: next}
 	span := max(w.Before, w.After)
-	var errs [6]error
-	j.lines, errs[0] = state.NewSides[K](e.Store, id)
-	if errs[0] == nil {
-		j.left, errs[1] = state.NewSide[T](j.lines, 0, leftState, state.Keep{For: w.After, Span: span, Ordered: kind.LeftAlone})
-		j.right, errs[2] = state.NewSide[U](j.lines, 1, rightState, state.Keep{For: w.Before, Span: span, Ordered: kind.RightAlone})
-	}
-	j.lateT, errs[3] = lateTo[T](e, sides, LateLeft)
-	j.lateU, errs[4] = lateTo[U](e, sides, LateRight)
-	errs[5] = onlySides(sides, LateLeft, LateRight)
-	if err := errors.Join(errs[:]...); err != nil {
+	keepLeft, keepRight := state.Keep{For: w.After, Span: span, Ordered: kind.LeftAlone}, state.Keep{For: w.Before, Span: span, Ordered: kind.RightAlone}
+	if err := j.open(id, keepLeft, keepRight, sides); err != nil {
 		return nil, err
 	}
 	e.AddEventTimed(j)

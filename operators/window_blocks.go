@@ -44,110 +44,67 @@ type paneStore[K comparable, A any] interface {
 // newPaneStore makes the tables for panes of width slices; blocks have 1<<bits.
 func newPaneStore[K comparable, A any](e *Env, id string, width int64) (_ paneStore[K, A], bits uint, err error) {
 	if width < blocksFrom {
-		var t singleStore[K, A]
-		err := t.open(e, id)
+		t, err := openPanes[K](e, id, func(b *[1]cell[A]) []cell[A] { return b[:] })
 		return t, 0, err
 	}
-	var t sharedStore[K, A]
-	err = t.open(e, id)
+	t, err := openPanes[K](e, id, func(b *[blockLen]cell[A]) []cell[A] { return b[:] })
 	return t, 4, err
 }
 
-// paneTables are the tables; an array of cells is a type of its own for each length.
-type paneTables[K comparable, V, B any] struct {
-	keys *state.Table[K, V]
-	old  *state.Table[state.Numbered[K], B]
+// paneTables are the tables for blocks of type B, an array of cells: one of each length is a type of its own.
+type paneTables[K comparable, A, B any] struct {
+	keys  *state.Table[K, keyed[B]]
+	old   *state.Table[state.Numbered[K], B]
+	cells func(*B) []cell[A]
 }
 
-func (t *paneTables[K, V, B]) open(e *Env, id string) (err error) {
-	if t.keys, err = state.NewTable[K, V](e.Store, id, "keys"); err != nil {
-		return err
+// keyed is a key's state with its newest block.
+type keyed[B any] struct {
+	State paneState
+	Cells B
+}
+
+func openPanes[K comparable, A, B any](e *Env, id string, cells func(*B) []cell[A]) (*paneTables[K, A, B], error) {
+	keys, err := state.NewTable[K, keyed[B]](e.Store, id, "keys")
+	if err != nil {
+		return nil, err
 	}
-	t.old, err = state.NewNumbered[K, B](e.Store, id, "slices")
-	return err
+	old, err := state.NewNumbered[K, B](e.Store, id, "slices")
+	return &paneTables[K, A, B]{keys, old, cells}, err
 }
 
-func (t paneTables[K, V, B]) delete(hash uint64, k K) { t.keys.Delete(hash, k) }
+func (t *paneTables[K, A, B]) at(hash uint64, k K) (held[A], bool) {
+	v, fresh := t.keys.AtNew(hash, k)
+	return held[A]{&v.State, t.cells(&v.Cells)}, fresh
+}
 
-func (t paneTables[K, V, B]) oldDrop(hash uint64, k K, n int64) {
+func (t *paneTables[K, A, B]) get(hash uint64, k K) (held[A], bool) {
+	if v, ok := t.keys.Get(hash, k); ok {
+		return held[A]{&v.State, t.cells(&v.Cells)}, true
+	}
+	return held[A]{}, false
+}
+
+func (t *paneTables[K, A, B]) delete(hash uint64, k K) { t.keys.Delete(hash, k) }
+
+func (t *paneTables[K, A, B]) scan(cursor *state.Cursor, n int, f func(k K, s *paneState)) bool {
+	return t.keys.Scan(cursor, n, func(k K, v *keyed[B]) { f(k, &v.State) })
+}
+
+func (t *paneTables[K, A, B]) oldGet(hash uint64, k K, n int64) []cell[A] {
+	key := state.Numbered[K]{Key: k, Number: n}
+	if b, ok := t.old.Get(key.Hash(hash), key); ok {
+		return t.cells(b)
+	}
+	return nil
+}
+
+func (t *paneTables[K, A, B]) oldAt(hash uint64, k K, n int64) []cell[A] {
+	key := state.Numbered[K]{Key: k, Number: n}
+	return t.cells(t.old.At(key.Hash(hash), key))
+}
+
+func (t *paneTables[K, A, B]) oldDrop(hash uint64, k K, n int64) {
 	key := state.Numbered[K]{Key: k, Number: n}
 	t.old.Delete(key.Hash(hash), key)
-}
-
-// single and shared are a key's state with its newest block.
-type (
-	single[A any] struct {
-		State paneState
-		Cells [1]cell[A]
-	}
-	shared[A any] struct {
-		State paneState
-		Cells [blockLen]cell[A]
-	}
-)
-
-type singleStore[K comparable, A any] struct {
-	paneTables[K, single[A], [1]cell[A]]
-}
-
-func (t singleStore[K, A]) at(hash uint64, k K) (held[A], bool) {
-	v, fresh := t.keys.AtNew(hash, k)
-	return held[A]{&v.State, v.Cells[:]}, fresh
-}
-
-func (t singleStore[K, A]) get(hash uint64, k K) (held[A], bool) {
-	if v, ok := t.keys.Get(hash, k); ok {
-		return held[A]{&v.State, v.Cells[:]}, true
-	}
-	return held[A]{}, false
-}
-
-func (t singleStore[K, A]) scan(cursor *state.Cursor, n int, f func(k K, s *paneState)) bool {
-	return t.keys.Scan(cursor, n, func(k K, v *single[A]) { f(k, &v.State) })
-}
-
-func (t singleStore[K, A]) oldGet(hash uint64, k K, n int64) []cell[A] {
-	key := state.Numbered[K]{Key: k, Number: n}
-	if v, ok := t.old.Get(key.Hash(hash), key); ok {
-		return v[:]
-	}
-	return nil
-}
-
-func (t singleStore[K, A]) oldAt(hash uint64, k K, n int64) []cell[A] {
-	key := state.Numbered[K]{Key: k, Number: n}
-	return t.old.At(key.Hash(hash), key)[:]
-}
-
-type sharedStore[K comparable, A any] struct {
-	paneTables[K, shared[A], [blockLen]cell[A]]
-}
-
-func (t sharedStore[K, A]) at(hash uint64, k K) (held[A], bool) {
-	v, fresh := t.keys.AtNew(hash, k)
-	return held[A]{&v.State, v.Cells[:]}, fresh
-}
-
-func (t sharedStore[K, A]) get(hash uint64, k K) (held[A], bool) {
-	if v, ok := t.keys.Get(hash, k); ok {
-		return held[A]{&v.State, v.Cells[:]}, true
-	}
-	return held[A]{}, false
-}
-
-func (t sharedStore[K, A]) scan(cursor *state.Cursor, n int, f func(k K, s *paneState)) bool {
-	return t.keys.Scan(cursor, n, func(k K, v *shared[A]) { f(k, &v.State) })
-}
-
-func (t sharedStore[K, A]) oldGet(hash uint64, k K, n int64) []cell[A] {
-	key := state.Numbered[K]{Key: k, Number: n}
-	if v, ok := t.old.Get(key.Hash(hash), key); ok {
-		return v[:]
-	}
-	return nil
-}
-
-func (t sharedStore[K, A]) oldAt(hash uint64, k K, n int64) []cell[A] {
-	key := state.Numbered[K]{Key: k, Number: n}
-	return t.old.At(key.Hash(hash), key)[:]
 }
