@@ -23,7 +23,7 @@ const asRunner = "MILLRACE_TEST_AS_RUNNER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asRunner) != "" {
-		runner.Main(topologies.All()...)
+		runner.Main(append(topologies.All(), batchLog)...)
 	}
 	goleak.VerifyTestMain(m)
 }
