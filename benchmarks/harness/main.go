@@ -36,7 +36,10 @@ func run(ctx context.Context, o Options, prepare func(context.Context, Options) 
 	b, cleanup, err := prepare(ctx, o)
 	var rep Report
 	if err == nil {
-		rep, err = b.profiled(ctx, o)
+		err = o.Profiled(b.Name, func() error {
+			rep, err = b.Run(ctx, o, os.Stderr)
+			return err
+		})
 	}
 	if cleanup != nil {
 		if e := cleanup(); e != nil {
@@ -49,21 +52,21 @@ func run(ctx context.Context, o Options, prepare func(context.Context, Options) 
 	return b.publish(os.Stdout, rep, o)
 }
 
-// profiled runs all rounds under the processor profile that the options ask for.
-func (b Benchmark) profiled(ctx context.Context, o Options) (rep Report, err error) {
+// Profiled runs a function under the processor profile that the options ask for. name is the benchmark's.
+func (o Options) Profiled(name string, run func() error) (err error) {
 	if o.Profile == "" {
-		return b.Run(ctx, o, os.Stderr)
+		return run()
 	}
 	f, err := os.Create(o.Profile)
 	if err != nil {
-		return rep, fmt.Errorf("benchmark %q: profile: %w", b.Name, err)
+		return fmt.Errorf("benchmark %q: profile: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := pprof.StartCPUProfile(f); err != nil {
-		return rep, fmt.Errorf("benchmark %q: profile: %w", b.Name, err)
+		return fmt.Errorf("benchmark %q: profile: %w", name, err)
 	}
 	defer pprof.StopCPUProfile()
-	return b.Run(ctx, o, os.Stderr)
+	return run()
 }
 
 // publish writes the table, the plots and, as the last line, the JSON.

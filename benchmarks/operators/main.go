@@ -40,7 +40,7 @@ func main() {
 	flag.Int64Var(&f.bounded, "bounded", 0, "run joins and dedup over so many records instead and show their state")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, o, f)
+	err := o.Profiled("operators", func() error { return run(ctx, os.Stdout, o, f) })
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
