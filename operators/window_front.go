@@ -104,9 +104,10 @@ func (x *aligned[K, T, A, V]) endsOf(f *front[A], s held[A], d *dueKey[K, A], fr
 		if b == nil {
 			continue
 		}
-		for i := len(b) - 1; i >= 0; i-- {
-			if j := n<<x.bits + int64(i); j >= from && j <= run && !b[i].empty() {
-				sum = x.merge.cells(&b[i], &sum)
+		first := n << x.bits
+		for j := min(run, first+int64(len(b))-1); j >= max(from, first); j-- {
+			if c := &b[j-first]; !c.empty() {
+				sum = x.merge.cells(c, &sum)
 				f.ends = append(f.ends, sliceEnd[A]{j, sum})
 			}
 		}
@@ -128,10 +129,9 @@ func (x *aligned[K, T, A, V]) blockAt(s held[A], j int64) int64 {
 func (x *aligned[K, T, A, V]) sum(c cell[A], s held[A], d *dueKey[K, A], from, to int64) cell[A] {
 	for n := from >> x.bits; n <= min(to>>x.bits, s.Block); n++ {
 		if b := x.reading(s, d.hash, d.key, n); b != nil {
-			for i := range b {
-				if j := n<<x.bits + int64(i); j >= from && j <= to {
-					c = x.merge.cells(&c, &b[i])
-				}
+			first := n << x.bits
+			for j := max(from, first); j <= min(to, first+int64(len(b))-1); j++ { // one, as a rule
+				c = x.merge.cells(&c, &b[j-first])
 			}
 		}
 		if n<<x.bits > s.Last {
