@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,37 +86,47 @@ func (k *kafka) run(t *testing.T, job string, args ...string) {
 	command(t, append([]string{"run", job, "--brokers", k.addr, "--state-dir", filepath.Join(t.TempDir(), "state")}, args...)...).want(t, 0)
 }
 
+// The copies are whole under every trigger.
 func TestKafkaCopies(t *testing.T) {
-	const n = 3000
 	for job, args := range map[string][]string{
 		"kafka-copy":        {"--topic", "a"},
 		"kafka-repartition": {"--topic", "a", "--to-tasks", "5", "--by-key"},
 		"kafka-union":       {"--topic", "a,b"},
 	} {
-		t.Run(job, func(t *testing.T) {
-			k := newKafka(t, "a", "b", "out")
-			k.fill(t, "a", n)
-			total := n
-			want := map[string]int{}
-			for _, r := range k.all(t, "a", n) {
-				want[whole(r)]++
-			}
-			if job == "kafka-union" {
-				k.fill(t, "b", n)
-				total += n
-				for _, r := range k.all(t, "b", n) {
-					want[whole(r)]++
-				}
-			}
-			k.run(t, job, append(args, "--to", "out", "--until-end")...)
-			got := map[string]int{}
-			for _, r := range k.all(t, "out", total) {
-				got[whole(r)]++
-			}
-			if !maps.Equal(got, want) {
-				t.Fatalf("the copy differs: %d different records of %d", len(got), len(want))
-			}
-		})
+		for trigger, more := range map[string][]string{
+			"real-time":     {"--until-end"},
+			"micro-batch":   {"--until-end", "--max-records-per-batch", "300"},
+			"available-now": {"--max-records-per-batch", "400"},
+		} {
+			t.Run(job+", "+trigger, func(t *testing.T) {
+				copyAll(t, job, slices.Concat(args, []string{"--to", "out", "--trigger", trigger}, more))
+			})
+		}
+	}
+}
+
+func copyAll(t *testing.T, job string, args []string) {
+	t.Helper()
+	const n = 3000
+	k := newKafka(t, "a", "b", "out")
+	topics := []string{"a"}
+	if job == "kafka-union" {
+		topics = append(topics, "b")
+	}
+	want := map[string]int{}
+	for _, topic := range topics {
+		k.fill(t, topic, n)
+		for _, r := range k.all(t, topic, n) {
+			want[whole(r)]++
+		}
+	}
+	k.run(t, job, args...)
+	got := map[string]int{}
+	for _, r := range k.all(t, "out", n*len(topics)) {
+		got[whole(r)]++
+	}
+	if !maps.Equal(got, want) {
+		t.Fatalf("the copy differs: %d different records of %d", len(got), len(want))
 	}
 }
 

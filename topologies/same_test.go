@@ -4,8 +4,11 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/sinks"
+	"github.com/millrace-io/millrace/sources"
 	"github.com/millrace-io/millrace/topologies"
 )
 
@@ -100,6 +103,44 @@ func TestRunsThatAreStoppedGiveTheSame(t *testing.T) {
 			play(t, name, c, first)
 			c.Parallelism = 3
 			compare(t, play(t, name, c, &trial{records: 2000, out: first.out})(), want)
+		})
+	}
+}
+
+// The rows of rate are the same under every trigger: each number once, a fixed time apart. Available-now reads what is due at its start,
+// so it takes several runs.
+func TestRateGivesTheSameUnderEveryTrigger(t *testing.T) {
+	const records, perSecond = 3000, 10_000
+	for trigger, c := range map[string]millrace.Config{
+		"real time":     {Parallelism: 2},
+		"micro-batch":   {Parallelism: 2, Trigger: millrace.MicroBatch(), MaxRecordsPerBatch: 400},
+		"available now": {Parallelism: 2, Trigger: millrace.AvailableNow(), MaxRecordsPerBatch: 400},
+	} {
+		t.Run(trigger, func(t *testing.T) {
+			rows := sinks.Collect[sources.RateRow]()
+			c.StateDir = t.TempDir()
+			for ended := false; !ended; {
+				j := millrace.NewJob("rate")
+				j.From("rows", sources.First(sources.Rate(sources.RateConfig{RowsPerSecond: perSecond}), records)).To("out", rows)
+				q, err := j.Start(t.Context(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := q.Await(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				ended = q.Progress().Ended
+			}
+			seen, start := map[int64]bool{}, rows.Values()[0]
+			for _, r := range rows.Values() {
+				if want := start.Timestamp.Add(time.Duration(r.Value-start.Value) * time.Second / perSecond); seen[r.Value] || r.Value >= records || !r.Timestamp.Equal(want) {
+					t.Fatalf("row %v: seen before: %v; the first row is %v", r, seen[r.Value], start)
+				}
+				seen[r.Value] = true
+			}
+			if len(seen) != records {
+				t.Errorf("%d rows, want %d", len(seen), records)
+			}
 		})
 	}
 }
