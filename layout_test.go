@@ -31,10 +31,11 @@ var layers = map[string][]string{
 	"mailbox":    {"flow"},
 	"barrier":    {"flow"},
 	"checkpoint": {"flow", "internal/delta"},
-	"state":      {"flow", "codec", "internal/delta"},
+	"internal/agenda": {},
+	"state":      {"flow", "codec", "internal/delta", "internal/agenda"},
 
 	// L2: what a topology is made of
-	"operators":      {"flow", "state", "codec"},
+	"operators":      {"flow", "state", "codec", "internal/agenda"},
 	"sources":        {"flow", "codec"},
 	"sinks":          {"flow", "codec"},
 	"internal/plan":  {"flow", "codec"},
@@ -222,7 +223,7 @@ func TestLayoutNotices(t *testing.T) {
 	const doc = "// Package x is documented.\npackage x\n"
 	for _, c := range []struct{ file, text, want string }{
 		{"barrier/x.go", doc + `import "github.com/millrace-io/millrace/state"`, "barrier/x.go imports state; barrier may import only [flow]"},
-		{"operators/x.go", doc + `import "github.com/millrace-io/millrace"`, "operators/x.go imports .; operators may import only [flow state codec]"},
+		{"operators/x.go", doc + `import "github.com/millrace-io/millrace"`, "operators/x.go imports .; operators may import only [flow state codec internal/agenda]"},
 		{"actors/x.go", doc + `import "github.com/millrace-io/millrace/checkpoint/dirstore"`, "actors/x.go imports checkpoint/dirstore; actors may import only"},
 		{"x.go", doc + `import "github.com/millrace-io/millrace/runner"`, "x.go imports runner; . may import only [*]"},
 		{"barrier/x_test.go", doc + `import "github.com/millrace-io/millrace/mailbox"`, "barrier/x_test.go imports mailbox; barrier may import only [flow]"},

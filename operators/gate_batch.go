@@ -20,7 +20,7 @@ type heldBatch struct {
 	env     *Env
 	records *state.Table[string, heldRecord] // by their number in the batch, from 0
 	counts  *state.Table[string, batchCount] // one entry
-	done    int64                           // records of the batch that Resume has emitted
+	done    int64                            // records of the batch that Resume has emitted
 }
 
 // batchCount says what is held.

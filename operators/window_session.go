@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/agenda"
 	"github.com/millrace-io/millrace/state"
 )
 
@@ -41,7 +42,7 @@ type sessions[K comparable, T, A, V any] struct {
 
 	each, deferred bool
 	stale          bool
-	queue          turns[K]
+	queue          agenda.Queue[state.At[K]] // keys by the time of their next turn
 	ticks          tickList[K]
 	all            []session[A] // scratch
 }
@@ -51,7 +52,7 @@ func NewSessions[K comparable, T, A, V any](
 	e *Env, id string, gapNS int64, c WindowConfig, key func(T) K, a Aggregator[T, A, V], late func(T), next func(Pane[K, V]),
 ) (func(T), error) {
 	x := &sessions[K, T, A, V]{
-		env: e, gapNS: gapNS, config: c, firing: c.firing(), key: key, add: a.Add, merge: a.Merge, late: late, stale: true,
+		env: e, gapNS: gapNS, config: c, queue: newTurns[K](gapNS), firing: c.firing(), key: key, add: a.Add, merge: a.Merge, late: late, stale: true,
 	}
 	x.out = paneWriter[K, A, V]{env: e, grid: sliding{}, result: a.Result, next: next}
 	x.each = c.Changes && x.firing.each()
@@ -91,9 +92,12 @@ func (x *sessions[K, T, A, V]) takes(s *session[A], ns int64) bool {
 
 func (x *sessions[K, T, A, V]) process(v T) {
 	ns, hash, k := x.env.TimeNS, x.env.Hash, x.key(v)
-	s, ok := x.keys.Get(hash, k)
-	inOrder := ok && x.takes(&s.Newest, ns) && (len(s.Older) == 0 || !x.takes(&s.Older[len(s.Older)-1], ns))
-	if !inOrder && (!ok || !x.takesAny(s, ns)) && !x.config.All && x.gone(&session[A]{LastNS: ns}) <= x.env.Clock.WatermarkNS {
+	s, ok := x.keys.Edit(hash, k)
+	if ok && x.takes(&s.Newest, ns) && (len(s.Older) == 0 || !x.takes(&s.Older[len(s.Older)-1], ns)) {
+		x.extend(s, &s.Newest, hash, k, v, x.replaced(&s.Newest))
+		return
+	}
+	if x.isLate(ns) && (!ok || !x.takesAny(s, ns)) {
 		if x.late == nil {
 			x.env.Late++
 			return
@@ -101,16 +105,19 @@ func (x *sessions[K, T, A, V]) process(v T) {
 		x.late(v)
 		return
 	}
-	s, fresh := x.keys.AtNew(hash, k)
-	if fresh {
-		s.DueNS = never
-		s.Newest = session[A]{FromNS: ns, LastNS: ns}
-	}
-	if fresh || inOrder {
-		x.extend(s, &s.Newest, hash, k, v, x.replaced(&s.Newest))
-	} else {
+	if ok {
 		x.insert(s, hash, k, v)
+		return
 	}
+	s = x.keys.At(hash, k)
+	s.DueNS = never
+	s.Newest = session[A]{FromNS: ns, LastNS: ns}
+	x.extend(s, &s.Newest, hash, k, v, replacedSession[V]{})
+}
+
+// isLate says whether a session of a record at ns alone would take no more records.
+func (x *sessions[K, T, A, V]) isLate(ns int64) bool {
+	return !x.config.All && x.gone(&session[A]{LastNS: ns}) <= x.env.Clock.WatermarkNS
 }
 
 // takesAny says whether a record at ns belongs to a session of a key.
@@ -153,7 +160,7 @@ func (x *sessions[K, T, A, V]) extend(s *sessionState[A], w *session[A], hash ui
 	w.Done = w.Done && x.end(w) <= x.env.Clock.WatermarkNS
 	if at := x.turnOf(w); at < s.DueNS {
 		s.DueNS = at
-		x.queue.push(turn[K]{at, hash, k})
+		x.queue.Push(at, state.At[K]{Hash: hash, Key: k})
 	}
 	if x.config.Changes && x.fires(s, w, hash, k) {
 		x.emitChange(w, hash, k, old)

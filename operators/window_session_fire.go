@@ -1,9 +1,10 @@
 package operators
 
 import (
-	"math"
+	"time"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/agenda"
 	"github.com/millrace-io/millrace/state"
 )
 
@@ -14,25 +15,22 @@ func (x *sessions[K, T, A, V]) FireEvent(limit int) (more bool) {
 	if x.stale {
 		x.rebuild()
 	}
-	for n := 0; ; n++ {
-		t, ok := x.queue.due(x.env.Clock.WatermarkNS)
+	for range limit {
+		t, ok := x.queue.Pop(x.env.Clock.WatermarkNS)
 		if !ok {
 			return false
 		}
-		if n == limit {
-			return true
-		}
-		x.queue.pop()
-		if s, ok := x.keys.Get(t.hash, t.key); ok && s.DueNS == t.atNS {
-			x.fire(t)
+		if s, ok := x.keys.Edit(t.Node.Hash, t.Node.Key); ok && s.DueNS == t.DueNS {
+			x.fire(s, t.Node)
 		}
 	}
+	return x.queue.NextNS() <= x.env.Clock.WatermarkNS
 }
 
 // rebuild fills the queue from the state.
 func (x *sessions[K, T, A, V]) rebuild() {
 	x.stale = false
-	x.queue = x.queue[:0]
+	x.queue = newTurns[K](x.gapNS)
 	x.ticks.reset()
 	var behind []state.At[K] // keys whose turn is another one now: a firing or a reader was added
 	var cursor state.Cursor
@@ -42,7 +40,7 @@ func (x *sessions[K, T, A, V]) rebuild() {
 			if s.DueNS > x.minTurn(s) {
 				behind = append(behind, at)
 			} else if s.DueNS != never {
-				x.queue.push(turn[K]{s.DueNS, at.Hash, k})
+				x.queue.Push(s.DueNS, at)
 			}
 			if s.Changed {
 				x.ticks.list(at.Hash, k)
@@ -50,43 +48,42 @@ func (x *sessions[K, T, A, V]) rebuild() {
 		})
 	}
 	for _, at := range behind {
-		x.again(x.keys.At(at.Hash, at.Key), at.Hash, at.Key)
+		x.again(x.keys.At(at.Hash, at.Key), at)
 	}
 }
 
 // again puts a key into the queue for its next turn.
-func (x *sessions[K, T, A, V]) again(s *sessionState[A], hash uint64, k K) {
+func (x *sessions[K, T, A, V]) again(s *sessionState[A], at state.At[K]) {
 	if s.DueNS = x.minTurn(s); s.DueNS != never {
-		x.queue.push(turn[K]{s.DueNS, hash, k})
+		x.queue.Push(s.DueNS, at)
 	}
 }
 
 // fire does what is due of a key's sessions, the older first.
-func (x *sessions[K, T, A, V]) fire(t turn[K]) {
-	s := x.keys.At(t.hash, t.key)
+func (x *sessions[K, T, A, V]) fire(s *sessionState[A], at state.At[K]) {
 	kept := s.Older[:0]
 	for i := range s.Older {
-		if x.fireOne(&s.Older[i], t) {
+		if x.fireOne(&s.Older[i], at) {
 			kept = append(kept, s.Older[i])
 		}
 	}
 	clear(s.Older[len(kept):])
 	s.Older = kept
-	if !x.fireOne(&s.Newest, t) { // the others ended before it
-		x.keys.Delete(t.hash, t.key)
+	if !x.fireOne(&s.Newest, at) { // the others ended before it
+		x.keys.Delete(at.Hash, at.Key)
 		return
 	}
-	x.again(s, t.hash, t.key)
+	x.again(s, at)
 }
 
 // fireOne does what is due of a session and says whether it stays.
-func (x *sessions[K, T, A, V]) fireOne(w *session[A], t turn[K]) (stays bool) {
+func (x *sessions[K, T, A, V]) fireOne(w *session[A], at state.At[K]) (stays bool) {
 	ns := x.env.Clock.WatermarkNS
 	if w.Done || x.end(w) > ns {
 		return true
 	}
 	if x.deferred && w.Cell.Marks&cellChanged != 0 {
-		x.emit(flow.Insert, t.hash, t.key, w)
+		x.emit(flow.Insert, at.Hash, at.Key, w)
 	}
 	if x.gone(w) > ns {
 		return true
@@ -96,7 +93,7 @@ func (x *sessions[K, T, A, V]) fireOne(w *session[A], t turn[K]) (stays bool) {
 		if x.config.Changes {
 			kind = flow.Final
 		}
-		x.out.sendTimes(kind, t.hash, t.key, w.FromNS, x.end(w), x.out.result(&w.Cell.Acc))
+		x.out.sendTimes(kind, at.Hash, at.Key, w.FromNS, x.end(w), x.out.result(&w.Cell.Acc))
 	}
 	w.Final, w.Done = true, true
 	return x.config.All
@@ -121,59 +118,7 @@ func (x *sessions[K, T, A, V]) fireIfChanged(w *session[A], at state.At[K]) {
 	}
 }
 
-// turn says when a key is to be looked at.
-type turn[K comparable] struct {
-	atNS int64
-	hash uint64
-	key  K
-}
-
-// turns is a binary heap of them, the earliest first; of equal times the smaller hash.
-type turns[K comparable] []turn[K]
-
-func (q turns[K]) less(i, j int) bool {
-	return q[i].atNS < q[j].atNS || q[i].atNS == q[j].atNS && q[i].hash < q[j].hash
-}
-
-// due is the first turn, if it is due at ns.
-func (q turns[K]) due(ns int64) (t turn[K], ok bool) {
-	if len(q) == 0 || q[0].atNS > ns || ns == math.MinInt64 {
-		return t, false
-	}
-	return q[0], true
-}
-
-func (q *turns[K]) push(t turn[K]) {
-	*q = append(*q, t)
-	h := *q
-	for i := len(h) - 1; i > 0; {
-		up := (i - 1) / 2
-		if !h.less(i, up) {
-			return
-		}
-		h[i], h[up] = h[up], h[i]
-		i = up
-	}
-}
-
-func (q *turns[K]) pop() {
-	h := *q
-	n := len(h) - 1
-	h[0] = h[n]
-	h[n] = turn[K]{}
-	h = h[:n]
-	*q = h
-	for i := 0; ; {
-		low := i
-		for c := 2*i + 1; c <= 2*i+2 && c < n; c++ {
-			if h.less(c, low) {
-				low = c
-			}
-		}
-		if low == i {
-			return
-		}
-		h[i], h[low] = h[low], h[i]
-		i = low
-	}
+// newTurns is a queue of keys, in the order of their turns; of equal times the smaller hash.
+func newTurns[K comparable](gapNS int64) agenda.Queue[state.At[K]] {
+	return agenda.New(time.Duration(gapNS), func(a, b state.At[K]) bool { return a.Hash < b.Hash })
 }

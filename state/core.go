@@ -82,6 +82,11 @@ func (c *core) insert(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
 	return pos, e
 }
 
+// append makes the entry of a key that is known to be absent.
+func (c *core) append(g int, hash uint64, key arenaKey) (uint32, *entry) {
+	return c.insert(g, c.parts[g].ix.free(hash>>32), hash, key)
+}
+
 // add makes a settled entry without telling the snapshot: insert and restore build on it.
 func (c *core) add(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
 	p := &c.parts[g]
@@ -107,6 +112,15 @@ func (c *core) read(g int, pos uint32) unsafe.Pointer {
 			c.encode(g, pos)
 			st.epoch = 0
 		}
+	}
+	return p.sl.at(pos).value()
+}
+
+// write is the value at pos for writing.
+func (c *core) write(g int, pos uint32) unsafe.Pointer {
+	p := &c.parts[g]
+	if p.sl.status[pos].epoch != c.epoch {
+		c.firstWrite(g, pos)
 	}
 	return p.sl.at(pos).value()
 }

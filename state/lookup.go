@@ -24,13 +24,10 @@ func (c *core) search(h uint64, want arenaKey, k string) unsafe.Pointer {
 	g := c.partOf(h)
 	i, pos, ok := c.find(g, h, want, k)
 	p := &c.parts[g]
-	switch {
-	case !ok:
+	if !ok {
 		pos, _ = c.insert(g, i, h, c.keep(p, want, k))
-	case p.sl.status[pos].epoch != c.epoch:
-		c.firstWrite(g, pos)
 	}
-	return p.sl.at(pos).value()
+	return c.write(g, pos)
 }
 
 // find is the slot of a key and its position, or the empty slot where the search ended.
@@ -48,6 +45,16 @@ func (c *core) find(g int, h uint64, want arenaKey, k string) (slot uint64, pos 
 			return i, uint32(s) - 1, true
 		}
 	}
+}
+
+// edit is the value of a key for writing; nil when there is none.
+func (c *core) edit(h uint64, want arenaKey, k string) unsafe.Pointer {
+	g := c.partOf(h)
+	_, pos, ok := c.find(g, h, want, k)
+	if !ok {
+		return nil
+	}
+	return c.write(g, pos)
 }
 
 // get is the value of a key for reading; nil when there is none.

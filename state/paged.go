@@ -70,6 +70,15 @@ func (t *paged) at(h uint64, key string) (v unsafe.Pointer, fresh bool) {
 	return sl.at(pos).value(), fresh
 }
 
+// edit is the value of a key for writing; nil when there is none.
+func (t *paged) edit(h uint64, key string) unsafe.Pointer {
+	if t.get(h, key) == nil {
+		return nil
+	}
+	v, _ := t.at(h, key)
+	return v
+}
+
 // get is the value of a key for reading; nil when there is none.
 func (t *paged) get(h uint64, key string) unsafe.Pointer {
 	t.ready()

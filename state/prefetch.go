@@ -14,6 +14,11 @@ func (s *Store) Prefetcher(operator string) func(hashes []uint64) {
 			all = append(all, c)
 		}
 	}
+	for _, c := range s.derived {
+		if c.operator == operator && c.keys.byRecord {
+			all = append(all, c)
+		}
+	}
 	if len(all) == 0 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/millrace-io/millrace/codec"
+	"github.com/millrace-io/millrace/internal/agenda"
 )
 
 // Seen is a set of keys, each of them until a time of its own, which is an event time if the caller's are. Those whose time has
@@ -24,7 +25,7 @@ type Seen[K comparable] struct {
 // seen is a Seen of canonical bytes.
 type seen struct {
 	table *Table[string, until]
-	due   calendar
+	due   agenda.Queue[uint64]
 	hash  func(string) uint64
 
 	sweep Cursor // in front of a byte store
@@ -65,7 +66,7 @@ func NewSeen[K comparable](s *Store, operator, name string, span time.Duration) 
 	if err != nil {
 		return nil, err
 	}
-	x := &Seen[K]{seen: seen{table: t, due: newCalendar(span, false), hash: canonical.hash}, keys: keys}
+	x := &Seen[K]{seen: seen{table: t, due: agenda.New[uint64](span, nil), hash: canonical.hash}, keys: keys}
 	s.restores = append(s.restores, x.rebuild)
 	return x, nil
 }
@@ -89,7 +90,7 @@ func (x *seen) add(hash uint64, key string, nowNS, untilNS int64) (wasNS int64, 
 	case fresh:
 		v.UntilNS = untilNS
 		if untilNS != math.MaxInt64 {
-			x.due.push(untilNS, uint64(at))
+			x.due.Push(untilNS, uint64(at))
 		}
 		return untilNS, true
 	case v.UntilNS > nowNS:
@@ -119,14 +120,14 @@ func (x *seen) Forget(nowNS int64, n int) (more bool) {
 		return x.forgetStored(nowNS, n)
 	}
 	for range n {
-		c, ok := x.due.pop(nowNS)
+		c, ok := x.due.Pop(nowNS)
 		if !ok {
 			return false
 		}
-		at := place(c.node)
+		at := place(c.Node)
 		if until := (*until)(x.table.in.mem.valueAt(at)).UntilNS; until > nowNS { // added again before its bucket was forgotten
 			if until != math.MaxInt64 {
-				x.due.push(until, c.node)
+				x.due.Push(until, c.Node)
 			}
 			continue
 		}
@@ -159,7 +160,7 @@ func (x *seen) forgetStored(nowNS int64, n int) (more bool) {
 }
 
 // NextNS is a time before which Forget finds nothing; math.MaxInt64 when there is nothing.
-func (x *seen) NextNS() int64 { return x.due.nextNS() }
+func (x *seen) NextNS() int64 { return x.due.NextNS() }
 
 // Len is the number of keys, those that are forgotten and not yet removed included.
 func (x *seen) Len() int { return x.table.Len() }
@@ -169,7 +170,7 @@ func (x *seen) rebuild() error {
 	if x.table.in.mem != nil {
 		x.table.in.mem.eachPlace(func(at place, v unsafe.Pointer) {
 			if end := (*until)(v).UntilNS; end != math.MaxInt64 {
-				x.due.push(end, uint64(at))
+				x.due.Push(end, uint64(at))
 			}
 		})
 	}

@@ -1,12 +1,10 @@
 package state
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/millrace-io/millrace/codec"
-	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/agenda"
 )
 
 // Side is the records that a join keeps of one input. The records of a key have positions, from 0 for the oldest; records of one
@@ -16,7 +14,7 @@ type Side[K comparable, V any] struct {
 	which int
 	table *Table[uint64, kept[K, V]]
 	keep  Keep
-	due   calendar
+	due   agenda.Queue[uint64]
 }
 
 // kept is a record of a side.
@@ -46,7 +44,11 @@ func NewSide[V any, K comparable](x *Sides[K], which int, name string, keep Keep
 	if err != nil {
 		return nil, err
 	}
-	d := &Side[K, V]{x: x, which: which, table: table, keep: keep, due: newCalendar(max(keep.Span, keep.For), keep.Ordered)}
+	var before func(a, b uint64) bool
+	if keep.Ordered {
+		before = func(a, b uint64) bool { return a < b }
+	}
+	d := &Side[K, V]{x: x, which: which, table: table, keep: keep, due: agenda.New(max(keep.Span, keep.For), before)}
 	x.rebuilds = append(x.rebuilds, d.rebuild)
 	return d, nil
 }
@@ -55,12 +57,10 @@ func (d *Side[K, V]) of(l Line) *lineSide { return &d.x.line(l).sides[d.which] }
 
 // Add keeps a record.
 func (d *Side[K, V]) Add(l Line, timeNS int64, v V, marked bool) {
-	next, e := &d.x.next[l.at.part()], d.x.line(l)
-	id := recordID(*next, e.hash)
+	e := d.x.line(l)
 	s := &e.sides[d.which]
-	s.add(&d.x.pool, stamp{timeNS, *next})
-	*next++
-	r := d.table.At(recordHash(id), id)
+	r, n := d.make(l.at.part(), e.hash)
+	s.add(&d.x.pool, stamp{timeNS, n})
 	r.Key, r.TimeNS, r.Marked, r.Value = e.key, timeNS, marked, v
 	d.note(l, s)
 }
@@ -72,7 +72,7 @@ func (d *Side[K, V]) note(l Line, s *lineSide) {
 		return
 	}
 	s.noted, s.cellNS = true, due
-	d.due.push(due, uint64(l.at))
+	d.due.Push(due, uint64(l.at))
 }
 
 // Len is the number of records of the key.
@@ -91,34 +91,20 @@ func (d *Side[K, V]) Between(l Line, fromNS, toNS int64) (i, j int) {
 // TimeNS is the time of the record at position i.
 func (d *Side[K, V]) TimeNS(l Line, i int) int64 { return d.of(l).live()[i].timeNS }
 
-func (d *Side[K, V]) id(l Line, i int) uint64 {
-	e := d.x.line(l)
-	return recordID(e.sides[d.which].live()[i].n, e.hash)
-}
-
 // Get is the record at position i, for reading, and whether it is marked. The pointer is good until the next call on this side.
 func (d *Side[K, V]) Get(l Line, i int) (v *V, marked bool) {
-	id := d.id(l, i)
-	r, ok := d.table.Get(recordHash(id), id)
-	if !ok {
-		fail("operator %q: record %d of a side is missing: %w", d.x.operator, id>>16, codec.ErrDamaged)
-	}
+	r := d.read(l, d.of(l).live()[i].n)
 	return &r.Value, r.Marked
 }
 
 // Mark marks the record at position i.
-func (d *Side[K, V]) Mark(l Line, i int) {
-	id := d.id(l, i)
-	d.table.At(recordHash(id), id).Marked = true
-}
+func (d *Side[K, V]) Mark(l Line, i int) { d.write(l, d.of(l).live()[i].n).Marked = true }
 
 // Remove forgets the records at the positions [i, j). The line stays until Release.
 func (d *Side[K, V]) Remove(l Line, i, j int) {
-	e := d.x.line(l)
-	s := &e.sides[d.which]
+	s := d.of(l)
 	for _, at := range s.live()[i:j] {
-		id := recordID(at.n, e.hash)
-		d.table.Delete(recordHash(id), id)
+		d.drop(l, at.n)
 	}
 	s.remove(&d.x.pool, i, j)
 }
@@ -126,17 +112,17 @@ func (d *Side[K, V]) Remove(l Line, i, j int) {
 // Due is a line whose first record is due at nowNS. The caller removes what DueLen says, or some of it, calls Done, and asks again.
 func (d *Side[K, V]) Due(nowNS int64) (l Line, ok bool) {
 	for {
-		c, ok := d.due.pop(nowNS)
+		c, ok := d.due.Pop(nowNS)
 		if !ok {
 			return Line{}, false
 		}
-		l := Line{place(c.node)}
+		l := Line{place(c.Node)}
 		s := d.of(l)
-		if !s.noted || s.cellNS != c.dueNS {
+		if !s.noted || s.cellNS != c.DueNS {
 			continue // an earlier cell has been here
 		}
 		s.noted = false
-		if due, ok := d.keep.due(&s.stamps); ok && due <= nowNS && (due == c.dueNS || !d.keep.Ordered) {
+		if due, ok := d.keep.due(&s.stamps); ok && due <= nowNS && (due == c.DueNS || !d.keep.Ordered) {
 			return l, true
 		}
 		d.note(l, s) // the first record then has been removed
@@ -167,44 +153,12 @@ func (d *Side[K, V]) Done(l Line) {
 }
 
 // NextNS is a time before which Due finds nothing; math.MaxInt64 when there is nothing.
-func (d *Side[K, V]) NextNS() int64 { return d.due.nextNS() }
+func (d *Side[K, V]) NextNS() int64 { return d.due.NextNS() }
 
 // DueNS is the time of what Due gives next at nowNS, in a side that is ordered, and about that in one that is not.
 func (d *Side[K, V]) DueNS(nowNS int64) int64 {
-	if len(d.due.active) == 0 {
-		d.due.load(nowNS)
-	}
-	return d.due.nextNS()
+	return d.due.FirstNS(nowNS)
 }
 
 // Records is the number of records kept.
 func (d *Side[K, V]) Records() int { return d.table.Len() }
-
-// rebuild makes the index out of the table.
-func (d *Side[K, V]) rebuild() error {
-	var bad error
-	lines := map[Line]bool{}
-	var cur Cursor
-	for d.table.Scan(&cur, 1<<20, func(id uint64, r *kept[K, V]) {
-		hash := d.x.keys.hash(r.Key)
-		if hash&0xffff != id&0xffff {
-			bad = fmt.Errorf("restore %s: record %d does not belong to its key: %w", d.table.in.describe(), id>>16, delta.ErrDamaged)
-			return
-		}
-		l := d.x.At(hash, r.Key)
-		next, s := &d.x.next[l.at.part()], d.of(l)
-		if len(s.buf) == cap(s.buf) {
-			s.makeRoom(&d.x.pool)
-		}
-		s.buf = append(s.buf, stamp{r.TimeNS, id >> 16})
-		*next = max(*next, id>>16+1)
-		lines[l] = true
-	}) {
-	}
-	for l := range lines { // in any order: the calendar has an order of its own
-		s := d.of(l)
-		slices.SortFunc(s.live(), func(a, b stamp) int { return cmp.Or(cmp.Compare(a.timeNS, b.timeNS), cmp.Compare(a.n, b.n)) })
-		d.note(l, s)
-	}
-	return bad
-}

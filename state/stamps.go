@@ -2,7 +2,7 @@ package state
 
 import "math/bits"
 
-// stamp is where a record of a side is: its time and its number within its key group.
+// stamp is where a record of a side is: its time, and what names it in its key group, see Side.
 type stamp struct {
 	timeNS int64
 	n      uint64

@@ -25,6 +25,7 @@ type Store struct {
 	cached   int64    // estimated bytes in the caches of paged states
 	caches   []cache
 	restores []func() error // what handles rebuild after a restore
+	derived  []*core        // tables made anew after a restore, which are no states
 }
 
 type stateName struct{ operator, name string }

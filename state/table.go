@@ -74,6 +74,21 @@ func (t *Table[K, V]) AtNew(hash uint64, key K) (v *V, fresh bool) {
 	return v, t.Len() != n
 }
 
+// Edit is At of a key that has an entry; false when it has none, which is not made.
+func (t *Table[K, V]) Edit(hash uint64, key K) (*V, bool) {
+	var v unsafe.Pointer
+	switch {
+	case t.in.mem == nil:
+		v = t.in.stored.edit(hash, t.canonical(key))
+	case t.keys.word:
+		v = t.in.mem.edit(hash, wordKey(wordOf(key)), "")
+	default:
+		k := t.canonical(key)
+		v = t.in.mem.edit(hash, t.in.mem.wanted(hash, k), k)
+	}
+	return (*V)(v), v != nil
+}
+
 // Get is the value of key for reading. The pointer is good until the next call on this table and must not be written.
 func (t *Table[K, V]) Get(hash uint64, key K) (*V, bool) {
 	var v unsafe.Pointer

@@ -130,7 +130,16 @@ func testMade[K comparable, V any](e *env, m maker[K, V], change func(v *V, n in
 		k := m.key(e.rnd.IntN(many))
 		hash := m.hash(k)
 		want, exists := model[k]
-		switch e.rnd.IntN(10) {
+		switch e.rnd.IntN(11) {
+		case 10:
+			v, ok := table.Edit(hash, k)
+			if ok != exists || ok && !reflect.DeepEqual(*v, want) {
+				e.fatalf("Edit(%v) = %v, %v; want %v, %v", k, v, ok, want, exists)
+			}
+			if ok {
+				change(v, e.rnd.Int64N(100))
+				model[k] = clone(*v)
+			}
 		case 0, 1, 2, 3:
 			v, fresh := table.AtNew(hash, k)
 			if fresh == exists || !reflect.DeepEqual(*v, want) {
