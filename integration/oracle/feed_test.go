@@ -95,17 +95,21 @@ func (b *batch) fill(at func(span float64) int64) {
 	b.r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 	slices.SortStableFunc(all, func(x, y due) int { return int(min(1, max(-1, x.at-y.at))) })
 	for _, d := range all {
-		b.steps = append(b.steps, b.between(d.at)...)
+		b.steps = append(b.steps, b.between(d.at, d.rec.TS)...)
 		if b.only == allSeeds || seedOf(d.rec.Key) == b.only {
 			b.steps = append(b.steps, d.step)
 		}
 	}
 }
 
-// between is what happens before a record that is due at ms: the watermark of a split moves, time passes, or nothing.
-func (b *batch) between(ms int64) (steps []step) {
+// between is what happens before a record of the event time ts that is due at ms: the watermark of a split moves, one in three times to
+// what the record just bears, time passes, or nothing.
+func (b *batch) between(ms, ts int64) (steps []step) {
 	if b.late && b.r.IntN(3) == 0 {
 		mark := (ms - b.r.Int64N(b.disorder+1)) / b.grain * b.grain
+		if b.r.IntN(3) == 0 {
+			mark = ts
+		}
 		steps = append(steps, step{kind: marks, side: b.r.IntN(b.sides), split: b.r.IntN(b.splits), ms: mark})
 	}
 	if b.r.IntN(10) == 0 {

@@ -41,11 +41,15 @@ func (b *batch) within() millrace.Within {
 // bounds are any that hold some time; one of them may be negative.
 func bounds(b *batch) {
 	before, after := b.upTo(400)-b.grain, b.upTo(400)-b.grain
-	switch b.r.IntN(4) {
+	switch b.r.IntN(6) {
 	case 0:
 		before = -b.grain * b.r.Int64N(after/b.grain+1)
 	case 1:
 		after = -b.grain * b.r.Int64N(before/b.grain+1)
+	case 2:
+		before = 0
+	case 3:
+		after = 0
 	}
 	b.params = map[string]int64{"before": before, "after": after}
 }
