@@ -106,12 +106,25 @@ func TestErrorsNameTheOperator(t *testing.T) {
 			numbers(j).KeyBy(itself).Process("p", func(*millrace.Setup[string, string]) millrace.Handler[string, string, string] {
 				return func(*millrace.Context[string, string], string) error { return errors.New("no") }
 			}).To("out", sinks.Discard[string]())
-		}, `run operator "p", key "1", task 0/1: no`},
+		}, `run operator "p", key "1", task 0/1, key hash `},
 		"panic behind a key": {func(j *millrace.Job) {
 			numbers(j).KeyBy(itself).Process("p", func(*millrace.Setup[string, string]) millrace.Handler[string, string, string] {
 				return func(*millrace.Context[string, string], string) error { panic("x") }
 			}).To("out", sinks.Discard[string]())
 		}, `run chain p, out, task 0/1, key hash `},
+		"poison in a window": {func(j *millrace.Job) {
+			at := time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
+			numbers(j).EventTime("clock", millrace.Watermark{}, func(string) time.Time { return at }).KeyBy(itself).Window(millrace.Tumbling{Size: time.Hour}).
+				Aggregate("poisoned", func(int64, string) int64 { panic("x") }, func(a, b int64) int64 { return a + b }).
+				Stream("rows", func(p millrace.Pane[string, int64]) int64 { return p.Value }).To("out", sinks.Discard[int64]())
+		}, `run chain poisoned, rows, out, task 0/1, key hash `},
+		"its event time": {func(j *millrace.Job) {
+			at := time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
+			numbers(j).EventTime("clock", millrace.Watermark{}, func(string) time.Time { return at }).KeyBy(itself).
+				Process("p", func(*millrace.Setup[string, string]) millrace.Handler[string, string, string] {
+					return func(*millrace.Context[string, string], string) error { return errors.New("no") }
+				}).To("out", sinks.Discard[string]())
+		}, `, event time 2026-02-03T04:05:06.000000007Z: no`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := millrace.NewJob("names")

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/operators"
@@ -55,7 +56,9 @@ type TaskError struct {
 	Operator    string   // where it happened; empty when only the chain is known
 	Operators   []string // of the chain, in order
 	Key         string   // of the record in hand, as text, when the operator is keyed and said so
-	KeyHash     uint64   // of the record in hand, when a keyed chain panicked; 0 for none
+	Keyed       bool     // the next two are known: an operator of a keyed chain failed with a record, or a timer, in hand
+	KeyHash     uint64   // of its key
+	EventTime   time.Time
 	Task, Tasks int
 	Err         error
 }
@@ -69,12 +72,20 @@ func taskError(t *Task, err error) *TaskError {
 	switch {
 	case errors.As(err, &user):
 		e.Operator, e.Key, e.Err = user.Operator, user.Key, user.Err
+		e.inHand(t)
 	case errors.As(err, &known):
 		e.Operator = known.operator
-	case errors.As(err, &panicked) && t.Keyed:
-		e.KeyHash = t.Env.Hash
+	case errors.As(err, &panicked):
+		e.inHand(t)
 	}
 	return e
+}
+
+// inHand notes what the task had in hand.
+func (e *TaskError) inHand(t *Task) {
+	if t.Keyed {
+		e.Keyed, e.KeyHash, e.EventTime = true, t.Env.Hash, time.Unix(0, t.Env.TimeNS).UTC()
+	}
 }
 
 func (e *TaskError) Error() string {
@@ -88,8 +99,8 @@ func (e *TaskError) Error() string {
 		fmt.Fprintf(&b, ", key %q", e.Key)
 	}
 	fmt.Fprintf(&b, ", task %d/%d", e.Task, e.Tasks)
-	if e.KeyHash != 0 {
-		fmt.Fprintf(&b, ", key hash %016x", e.KeyHash)
+	if e.Keyed {
+		fmt.Fprintf(&b, ", key hash %016x, event time %s", e.KeyHash, e.EventTime.Format(time.RFC3339Nano))
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()

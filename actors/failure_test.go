@@ -98,9 +98,9 @@ func TestAPanicNamesTheChain(t *testing.T) {
 	if got, want := err.Error(), "run chain numbers, boom, out, task 0/1: panic: invariant: slots in order\nthe stack"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	task.Keyed = true
+	task.Keyed, task.Env.TimeNS = true, 5
 	err = taskError(task, failureOf("x", nil))
-	if got, want := err.Error(), "run chain numbers, boom, out, task 0/1, key hash 0000000000000007: panic: x\n"; got != want {
+	if got, want := err.Error(), "run chain numbers, boom, out, task 0/1, key hash 0000000000000007, event time 1970-01-01T00:00:00.000000005Z: panic: x\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -42,6 +42,7 @@ type sessions[K comparable, T, A, V any] struct {
 
 	each, deferred bool
 	stale          bool
+	atLast         bool                      // queueLast was called
 	queue          agenda.Queue[state.At[K]] // keys by the time of their next turn
 	ticks          tickList[K]
 	all            []session[A] // scratch

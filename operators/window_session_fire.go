@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millrace-io/millrace/flow"
@@ -17,6 +18,10 @@ func (x *sessions[K, T, A, V]) FireEvent(limit int) (more bool) {
 	}
 	for range limit {
 		t, ok := x.queue.Pop(x.env.Clock.WatermarkNS)
+		if !ok && x.env.Clock.WatermarkNS == flow.FinalWatermarkNS && !x.atLast {
+			x.queueLast()
+			t, ok = x.queue.Pop(x.env.Clock.WatermarkNS)
+		}
 		if !ok {
 			return false
 		}
@@ -27,9 +32,22 @@ func (x *sessions[K, T, A, V]) FireEvent(limit int) (more bool) {
 	return x.queue.NextNS() <= x.env.Clock.WatermarkNS
 }
 
+// queueLast gives a turn to the sessions that end, with their grace, beyond what can be said: behind all others, at the end of time.
+func (x *sessions[K, T, A, V]) queueLast() {
+	x.atLast = true
+	var cursor state.Cursor
+	for more := !x.config.All || x.config.Finals || x.deferred; more; {
+		more = x.keys.Scan(&cursor, 1024, func(k K, s *sessionState[A]) {
+			if s.DueNS == never && (!s.Newest.Done || slices.ContainsFunc(s.Older, func(w session[A]) bool { return !w.Done })) {
+				x.queue.Push(never, state.At[K]{Hash: x.hash(k), Key: k})
+			}
+		})
+	}
+}
+
 // rebuild fills the queue from the state.
 func (x *sessions[K, T, A, V]) rebuild() {
-	x.stale = false
+	x.stale, x.atLast = false, false
 	x.queue = newTurns[K](x.gapNS)
 	x.ticks.reset()
 	var behind []state.At[K] // keys whose turn is another one now: a firing or a reader was added
