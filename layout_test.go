@@ -28,11 +28,11 @@ var layers = map[string][]string{
 	"internal/delta":      {"flow"},
 
 	// L1: state machines, queues, tables, files
-	"mailbox":    {"flow"},
-	"barrier":    {"flow"},
-	"checkpoint": {"flow", "internal/delta"},
+	"mailbox":         {"flow"},
+	"barrier":         {"flow"},
+	"checkpoint":      {"flow", "internal/delta"},
 	"internal/agenda": {},
-	"state":      {"flow", "codec", "internal/delta", "internal/agenda"},
+	"state":           {"flow", "codec", "internal/delta", "internal/agenda"},
 
 	// L2: what a topology is made of
 	"operators":      {"flow", "state", "codec", "internal/agenda"},

@@ -24,10 +24,10 @@ type entry struct{ key arenaKey }
 // value is where the value of the entry is.
 func (e *entry) value() unsafe.Pointer { return unsafe.Add(unsafe.Pointer(e), valueOffset) }
 
-// typed is an entry with its value.
+// typed is an entry with its value, as the collector has to know it: the key, then the value.
 type typed[V any] struct {
-	key arenaKey
-	val V
+	_ arenaKey
+	_ V
 }
 
 // valueOffset is the same for all types: none is aligned to more than eight bytes.

@@ -71,6 +71,12 @@ func newBatch(first, only uint64, sides int, late bool) *batch {
 // upTo is a random multiple of the grain, from one grain on.
 func (b *batch) upTo(ms int64) int64 { return b.grain * (1 + b.r.Int64N(max(1, ms/b.grain))) }
 
+// around is a time between -ms and ms, more often near 0.
+func (b *batch) around(ms int64) int64 {
+	plus, minus := b.upTo(ms), b.upTo(ms)
+	return plus - minus
+}
+
 // fill makes the steps. at is the event time of a record somewhere in the span [0, 1); nil: evenly.
 func (b *batch) fill(at func(span float64) int64) {
 	if at == nil {

@@ -53,7 +53,7 @@ var windowRows = map[string]windowRow{
 	},
 	"offset": {
 		windows: func(b *batch) millrace.Windows {
-			size, grace, offset := b.upTo(1000), b.grace(), b.upTo(2000)-b.upTo(2000)
+			size, grace, offset := b.upTo(1000), b.grace(), b.around(2000)
 			slide := b.slide(size)
 			if b.r.IntN(2) == 0 {
 				b.params = map[string]int64{"size": size, "slide": size, "offset": offset, "grace": grace}
@@ -92,7 +92,7 @@ WHERE w.number % :every = 0`,
 }
 
 // grace is none as often as some.
-func (b *batch) grace() int64 { return max(0, b.upTo(200)-b.upTo(200)) }
+func (b *batch) grace() int64 { return max(0, b.around(200)) }
 
 // slide is one that begins no more windows than a query can count.
 func (b *batch) slide(size int64) int64 { return max(b.upTo(500), (size/16/b.grain+1)*b.grain) }
