@@ -10,7 +10,7 @@ LINT         = bin/golangci-lint-$(LINT_VERSION)-$(GO_VERSION)
 # Packages with tests against real servers, by their build tag.
 INTEGRATION  = $(shell grep -rlE --include='*_test.go' '^//go:build .*\bintegration\b' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: test race vet lint fmt layout kafka kafka-stop integration integration-large bench-smoke ci
+.PHONY: test race vet lint fmt layout kafka kafka-stop postgres postgres-stop integration integration-large bench-smoke ci
 
 test: ## the hermetic tests
 	go test ./...
@@ -37,9 +37,15 @@ kafka: ## a real broker on 127.0.0.1:9092, 9094 (SASL) and 9095 (TLS)
 kafka-stop:
 	scripts/kafka.sh stop
 
+postgres: ## a real PostgreSQL on 127.0.0.1:54329
+	scripts/postgres.sh start
+
+postgres-stop:
+	scripts/postgres.sh stop
+
 integration: ## the tests against real servers, which it starts; one package at a time, they share the broker
 	@test -n "$(INTEGRATION)" || { echo "integration: no test has the build tag"; exit 1; }
-	scripts/with-kafka.sh go test -tags integration -count 1 -p 1 -timeout 30m $(INTEGRATION)
+	scripts/with-kafka.sh scripts/with-postgres.sh go test -tags integration -count 1 -p 1 -timeout 30m $(INTEGRATION)
 
 integration-large: ## the tests of the whole at the sizes of a published figure: 20 M keys in Badger; 10 minutes and 15 GB of disk
 	MILLRACE_BADGER_KEYS=20000000 MILLRACE_KILLS=30 scripts/with-kafka.sh go test -tags integration -count 1 -v -timeout 60m ./integration

@@ -63,11 +63,34 @@ WITH RECURSIVE
 	begins (p, ms) AS (
 		SELECT p, MIN(MAX(since, d * 86400000 - shift)) FROM days JOIN zone ON MAX(since, d * 86400000 - shift) < until GROUP BY p)`
 
+// zonedPeriods is the same of a database with a table of time zones.
+const zonedPeriods = `
+WITH
+	dated AS (SELECT rec.*, CAST(to_timestamp(ts / 1000.0) AT TIME ZONE :place AS DATE) AS d FROM rec),
+	numbered AS (
+		SELECT *, CASE :every
+			WHEN 1 THEN d - DATE '1970-01-01'
+			WHEN 2 THEN FLOOR((d - DATE '1969-12-29') / 7)
+			ELSE EXTRACT(YEAR FROM d) * 12 + EXTRACT(MONTH FROM d) - 1 - 1970 * 12 END AS unit
+		FROM dated),
+	placed AS (SELECT *, CAST(FLOOR(unit / :count) AS INTEGER) AS p FROM numbered),
+	days AS (
+		SELECT p, CASE :every
+			WHEN 1 THEN DATE '1970-01-01' + p * :count * INTERVAL '1 day'
+			WHEN 2 THEN DATE '1969-12-29' + p * :count * INTERVAL '7 days'
+			ELSE DATE '1970-01-01' + p * :count * INTERVAL '1 month' END AS d
+		FROM (SELECT p FROM placed UNION SELECT p + 1 FROM placed) AS wanted),
+	begins AS (SELECT p, CAST(EXTRACT(EPOCH FROM d AT TIME ZONE :place) * 1000 AS BIGINT) AS ms FROM days)`
+
 var calendarRow = windowRow{
 	windows: calendarWindows,
 	members: `
 INSERT INTO member` + periods + `
 SELECT key, a.ms, z.ms, arrival, n, v FROM numbered JOIN begins a ON a.p = numbered.p JOIN begins z ON z.p = numbered.p + 1
+WHERE wm < z.ms + :grace`,
+	zoned: `
+INSERT INTO member` + zonedPeriods + `
+SELECT key, a.ms, z.ms, arrival, n, v FROM placed JOIN begins a ON a.p = placed.p JOIN begins z ON z.p = placed.p + 1
 WHERE wm < z.ms + :grace`,
 	covered: allRecords, shown: time.Time.UnixMilli, at: calendarTimes,
 }
@@ -111,3 +134,6 @@ func (b *batch) zone() string {
 	}
 	return "DELETE FROM zone; INSERT INTO zone VALUES " + strings.Join(rows, ",")
 }
+
+// midnightTwice says that a local midnight of the place is two moments, of which databases take the one or the other.
+func (b *batch) midnightTwice() bool { return places[b.params["place"]] == "America/Havana" }

@@ -92,6 +92,10 @@ func (a *asking) load(b *batch, all []arrival) {
 	}
 	var pairs []string
 	for name, value := range b.params {
+		if name == "place" {
+			pairs = append(pairs, ":place", "'"+places[value]+"'")
+			continue
+		}
 		pairs = append(pairs, ":"+name, strconv.FormatInt(value, 10))
 	}
 	a.params = strings.NewReplacer(pairs...)

@@ -11,6 +11,7 @@ import (
 type windowRow struct {
 	windows func(b *batch) millrace.Windows // sets the parameters that members has
 	members string                          // fills the table member; without a late record or window
+	zoned   string                          // the same of a database that knows time zones; "": it needs none
 	covered string                          // how many records have a window, in time or not
 	shown   func(time.Time) int64           // how the times of panes stand in member
 	inOrder bool                            // the order in which records come matters
@@ -23,12 +24,12 @@ func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 // A pane of a grid is admitted for a record as long as the watermark has not reached its end and grace.
 const slidingMembers = `
 INSERT INTO member
-WITH RECURSIVE w (start) AS (SELECT :offset - 5000 / :slide * :slide UNION ALL SELECT start + :slide FROM w WHERE start < 5000)
+WITH RECURSIVE w (start) AS (SELECT :offset - 5000 + 5000 % :slide UNION ALL SELECT start + :slide FROM w WHERE start < 5000)
 SELECT key, start, start + :size, arrival, n, v FROM w JOIN rec ON start <= ts AND ts < start + :size
 WHERE wm < start + :size + :grace`
 
 const slidingCovered = `
-WITH RECURSIVE w (start) AS (SELECT :offset - 5000 / :slide * :slide UNION ALL SELECT start + :slide FROM w WHERE start < 5000)
+WITH RECURSIVE w (start) AS (SELECT :offset - 5000 + 5000 % :slide UNION ALL SELECT start + :slide FROM w WHERE start < 5000)
 SELECT COUNT(DISTINCT arrival) FROM w JOIN rec ON start <= ts AND ts < start + :size`
 
 const allRecords = `SELECT COUNT(*) FROM rec`
@@ -129,7 +130,14 @@ func (w windowRow) check(t *testing.T, dbs []*asking, b *batch) {
 	for _, a := range dbs {
 		a.t = t
 		a.load(b, all)
-		a.query(w.members)
+		members := w.members
+		if w.zoned != "" && a.name != "SQLite" {
+			if b.midnightTwice() {
+				continue
+			}
+			members = w.zoned
+		}
+		a.query(members)
 		for _, x := range some {
 			a.compare(b, x.name, got.rows[x.name], a.query(x.query))
 		}
