@@ -72,8 +72,11 @@ func settleCells[A any](b []cell[A]) {
 	}
 }
 
-// settle says of the slices from from on that they have been emitted.
+// settle says of the slices from from on that they have been emitted, which firings may have merged when they had not.
 func (x *aligned[K, T, A, V]) settle(s held[A], hash uint64, k K, from int64) {
+	if from <= x.merged {
+		s.Touched++
+	}
 	settleCells(s.cells)
 	for n := from >> x.bits; n <= s.Last>>x.bits; n++ {
 		if changedCells(x.keys.oldGet(hash, k, n)) {

@@ -197,6 +197,19 @@ func TestFiringOfOtherWindows(t *testing.T) {
 		p.s.Advance(time.Second)
 		p.changes.Want(1, 2, 1)
 	})
+	// What an interval has emitted does not come again when its windows close.
+	playFiring(t, "sliding, interval, then the ends", millrace.Sliding{Size: 50 * time.Millisecond, Slide: 10 * time.Millisecond}, millrace.Firing{Every: time.Second}, func(p firingPlay) {
+		p.in.SendAt(at(1), one)
+		p.in.Watermark(at(10))
+		p.changes.Want(1)
+		p.s.Advance(time.Second)
+		p.changes.Want(1, 1, 1, 1)
+		p.in.Watermark(at(30))
+		p.changes.Want()
+		p.in.SendAt(at(31), one)
+		p.in.Watermark(at(40))
+		p.changes.Want(2)
+	})
 	playFiring(t, "for ever", millrace.Global{}, millrace.Firing{Records: 3}, func(p firingPlay) {
 		p.in.SendAt(at(1), one, one, one, one)
 		p.changes.Want(3)
