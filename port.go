@@ -172,7 +172,7 @@ func prefetcher[T any](env *operators.Env, step string) func([]flow.Record[T]) {
 		for i := range some {
 			hashes[i] = some[i].Hash
 		}
-		prefetch(hashes[:len(some)])
+		prefetch(hashes[:len(some)], nil)
 	}
 }
 

@@ -47,13 +47,14 @@ type aligned[K comparable, T, A, V any] struct {
 	merged      int64 // the last slice of a pane that is closed: firings may have merged it
 
 	fronts   fronts[A]
-	prefetch func(hashes []uint64) // nil: there is nothing to read ahead
-	ahead    int64                 // what lookAhead made of its reads, so that they are not left out
-	pane     cell[A]               // scratch: the one that is emitted
-	left     []cell[A]             // scratch: from slices to the one that a record came to
-	right    []cell[A]             // scratch: from there on
-	before   []replacedPane[V]     // panes before the record in hand
-	after    []cell[A]             // scratch: and behind it
+	prefetch func(hashes []uint64, at []uintptr) // nil: there is nothing to read ahead
+	lines    []uintptr                           // scratch: its second argument
+	ahead    int64                               // what lookAhead made of its reads, so that they are not left out
+	pane     cell[A]                             // scratch: the one that is emitted
+	left     []cell[A]                           // scratch: from slices to the one that a record came to
+	right    []cell[A]                           // scratch: from there on
+	before   []replacedPane[V]                   // panes before the record in hand
+	after    []cell[A]                           // scratch: and behind it
 	ticks    tickList[K]
 }
 

@@ -1,6 +1,10 @@
 package operators
 
-import "github.com/millrace-io/millrace/state"
+import (
+	"reflect"
+
+	"github.com/millrace-io/millrace/state"
+)
 
 // A block is slices of a key that follow each other: one where panes are made of few, otherwise blockLen. A key's newest block stands
 // with its paneState, older ones in a table: so a record that is nearly in order costs one look-up, a firing a fraction of one
@@ -17,7 +21,7 @@ type paneState struct {
 	Block   int64         // the block that stands here, Newest's
 	Due     [stages]int64 // by stage: the pane whose bucket the key is in, or never; of count windows: how many records came
 	Last    int64         // no slice after it is in the table of blocks
-	Touched int64         // moves when a record came to a slice that a firing has merged before
+	Touched int64         // moves when a slice changes that a firing may have merged before
 	Changed bool          // the key is listed for the next firing by processing time
 }
 
@@ -32,6 +36,8 @@ type paneStore[K comparable, A any] interface {
 	at(hash uint64, k K) (s held[A], fresh bool)
 	get(hash uint64, k K) (s held[A], ok bool)
 	delete(hash uint64, k K)
+	// offsets appends where in a key's state a firing reads that needs slice j: none of these is the beginning.
+	offsets(dst []uintptr, j int64) []uintptr
 	scan(cursor *state.Cursor, n int, f func(k K, s *paneState)) (more bool)
 
 	// oldGet is block n of a key for reading, nil when there is none; oldAt for writing, made when there is none. They are good until
@@ -56,6 +62,9 @@ type paneTables[K comparable, A, B any] struct {
 	keys  *state.Table[K, keyed[B]]
 	old   *state.Table[state.Numbered[K], B]
 	cells func(*B) []cell[A]
+
+	first, size uintptr // where in keyed the cells begin, and how long each is
+	len         int64   // of a block
 }
 
 // keyed is a key's state with its newest block.
@@ -70,7 +79,9 @@ func openPanes[K comparable, A, B any](e *Env, id string, cells func(*B) []cell[
 		return nil, err
 	}
 	old, err := state.NewNumbered[K, B](e.Store, id, "slices")
-	return &paneTables[K, A, B]{keys, old, cells}, err
+	t := &paneTables[K, A, B]{keys: keys, old: old, cells: cells, len: int64(len(cells(new(B))))}
+	t.first, t.size = reflect.TypeFor[keyed[B]]().Field(1).Offset, reflect.TypeFor[cell[A]]().Size()
+	return t, err
 }
 
 func (t *paneTables[K, A, B]) at(hash uint64, k K) (held[A], bool) {
@@ -83,6 +94,10 @@ func (t *paneTables[K, A, B]) get(hash uint64, k K) (held[A], bool) {
 		return held[A]{&v.State, t.cells(&v.Cells)}, true
 	}
 	return held[A]{}, false
+}
+
+func (t *paneTables[K, A, B]) offsets(dst []uintptr, j int64) []uintptr {
+	return append(dst, t.first, t.first+uintptr(j&(t.len-1))*t.size)
 }
 
 func (t *paneTables[K, A, B]) delete(hash uint64, k K) { t.keys.Delete(hash, k) }

@@ -20,7 +20,7 @@ func (x *aligned[K, T, A, V]) FireEvent(limit int) (more bool) {
 			return true
 		}
 		if b.at&(lookAhead-1) == 0 {
-			x.lookAhead(b.keys[b.at:min(len(b.keys), b.at+lookAhead)])
+			x.lookAhead(b.pane, b.keys[b.at:min(len(b.keys), b.at+lookAhead)])
 		}
 		d := &b.keys[b.at]
 		b.at++
@@ -34,7 +34,7 @@ func (x *aligned[K, T, A, V]) FireEvent(limit int) (more bool) {
 // lookAhead is how many keys have their state read before they have their turn, so that the processor waits once for many.
 const lookAhead = 16
 
-func (x *aligned[K, T, A, V]) lookAhead(some []dueKey[K, A]) {
+func (x *aligned[K, T, A, V]) lookAhead(p int64, some []dueKey[K, A]) {
 	if x.stale || x.prefetch == nil {
 		return
 	}
@@ -46,10 +46,11 @@ func (x *aligned[K, T, A, V]) lookAhead(some []dueKey[K, A]) {
 			read += f.run
 		}
 	}
-	x.prefetch(hashes[:len(some)])
+	x.lines = x.keys.offsets(x.lines[:0], p*x.parts+x.width-1)
+	x.prefetch(hashes[:len(some)], x.lines)
 	for i := range some {
-		if f := some[i].front; f != nil && len(f.ends) > 0 {
-			read += f.ends[len(f.ends)-1].slice
+		if f := some[i].front; f != nil {
+			read += f.lookAhead()
 		}
 	}
 	x.ahead = read

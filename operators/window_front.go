@@ -6,17 +6,72 @@ package operators
 // different keys end at different slices, so that no firing has the passes of all. It is not in snapshots: what is not there is
 // merged again.
 type front[A any] struct {
-	run     int64         // the last slice of the run that ends holds
-	ends    []sliceEnd[A] // of it, the first slice last
-	begin   cell[A]       // of the slices behind it
-	upTo    int64         // as far as begin goes
-	touched int64         // paneState.Touched when it was made
+	run     int64   // the last slice of the run whose ends are there
+	upTo    int64   // as far as the slices behind it have been merged
+	touched int64   // paneState.Touched when it was made
+	begin   cell[A] // the slices behind the run up to upTo
+
+	// cells has room for the slices of a pane that have records, later ones before earlier ones: first the ends of the run, last the
+	// slices behind it, out of which the next run's ends are made without a look at the state.
+	cells        []sliceCell[A]
+	ends, behind int
 }
 
-// sliceEnd is what a slice and all behind it in its run add up to.
-type sliceEnd[A any] struct {
+// sliceCell is a slice, or what it and all behind it in its run add up to.
+type sliceCell[A any] struct {
 	slice int64
 	cell  cell[A]
+}
+
+func (f *front[A]) len() int { return f.ends + f.behind }
+
+// reserve makes room for one more slice of at most width.
+func (f *front[A]) reserve(width int64) {
+	n := len(f.cells)
+	if f.len() < n {
+		return
+	}
+	more := make([]sliceCell[A], max(n+1, int(min(int64(2*n), width)), 2))
+	copy(more, f.cells[:f.ends])
+	copy(more[len(more)-f.behind:], f.cells[n-f.behind:])
+	f.cells = more
+}
+
+// follow notes slice j behind the run.
+func (f *front[A]) follow(j int64, c *cell[A], width int64) {
+	f.reserve(width)
+	f.behind++
+	f.cells[len(f.cells)-f.behind] = sliceCell[A]{j, *c}
+}
+
+// turn makes the slices behind the run, those from slice from on, the ends of a run whose last slice is run.
+func (f *front[A]) turn(merge merging[A], from, run int64) {
+	var sum cell[A]
+	n := 0
+	for i := len(f.cells) - f.behind; i < len(f.cells) && f.cells[i].slice >= from; i++ {
+		sum = merge.cells(&f.cells[i].cell, &sum)
+		f.cells[n] = sliceCell[A]{f.cells[i].slice, sum}
+		n++
+	}
+	f.run, f.upTo, f.begin, f.ends, f.behind = run, run, cell[A]{}, n, 0
+}
+
+// passed drops the ends of slices before slice from.
+func (f *front[A]) passed(from int64) {
+	for f.ends > 0 && f.cells[f.ends-1].slice < from {
+		f.ends--
+	}
+}
+
+// lookAhead reads what the next pane reads and writes of cells, and makes a number of it, so that nothing is left out.
+func (f *front[A]) lookAhead() (read int64) {
+	if n := len(f.cells) - f.behind; n > 0 {
+		read = f.cells[n-1].slice
+	}
+	if f.ends > 0 {
+		read += f.cells[max(f.ends-2, 0)].slice
+	}
+	return read
 }
 
 // frontCellsMax bounds the slices that all fronts of a task hold: a firing of what does not fit merges all slices of its pane.
@@ -25,16 +80,21 @@ const frontCellsMax = 1 << 22
 // fronts keeps those that are not in use, and counts.
 type fronts[A any] struct {
 	spare []*front[A]
+	kept  int // what the spare ones have room for
 	cells int
 }
 
-// sparesMax bounds the fronts that are kept for other keys.
-const sparesMax = 1024
+// sparesMax bounds what is kept for other keys: each front counts as its room and frontSize more.
+const (
+	sparesMax = 1 << 19
+	frontSize = 4
+)
 
 func (f *fronts[A]) take() *front[A] {
 	if n := len(f.spare); n > 0 {
 		x := f.spare[n-1]
 		f.spare = f.spare[:n-1]
+		f.kept -= len(x.cells) + frontSize
 		return x
 	}
 	return new(front[A])
@@ -46,12 +106,14 @@ func (f *fronts[A]) release(at **front[A]) {
 	if *at = nil; x == nil {
 		return
 	}
-	f.cells -= len(x.ends)
-	clear(x.ends[:cap(x.ends)])
-	*x = front[A]{ends: x.ends[:0]}
-	if len(f.spare) < sparesMax {
-		f.spare = append(f.spare, x)
+	f.cells -= x.len()
+	if f.kept += len(x.cells) + frontSize; f.kept > sparesMax {
+		f.kept -= len(x.cells) + frontSize
+		return
 	}
+	clear(x.cells)
+	*x = front[A]{cells: x.cells}
+	f.spare = append(f.spare, x)
 }
 
 // paneOf is the value of pane p of a key, all slices of which are there.
@@ -69,25 +131,23 @@ func (x *aligned[K, T, A, V]) paneOf(s held[A], d *dueKey[K, A], p int64) cell[A
 	f := d.front
 	if f == nil {
 		f = x.fronts.take()
-		f.run = run - 1
+		f.run, f.touched = run-1, s.Touched-1
 	}
-	if f.run != run || f.touched != s.Touched {
-		x.fronts.cells -= len(f.ends)
+	x.fronts.cells -= f.len()
+	switch {
+	case f.touched != s.Touched:
 		x.endsOf(f, s, d, from, run)
-		x.fronts.cells += len(f.ends)
+	case f.run != run: // behind upTo: runs follow each other
+		x.follow(f, s, d, from, run)
+		f.turn(x.merge, from, run)
 	}
-	if to > f.upTo {
-		f.begin = x.sum(f.begin, s, d, f.upTo+1, to)
-		f.upTo = to
-	}
-	for n := len(f.ends); n > 0 && f.ends[n-1].slice < from; n-- {
-		f.ends = f.ends[:n-1]
-		x.fronts.cells--
-	}
+	f.passed(from)
+	x.follow(f, s, d, from, to)
+	x.fronts.cells += f.len()
 	d.front = f
 	c := f.begin
-	if n := len(f.ends); n > 0 {
-		c = x.merge.cells(&f.ends[n-1].cell, &f.begin)
+	if f.ends > 0 {
+		c = x.merge.cells(&f.cells[f.ends-1].cell, &f.begin)
 	}
 	if x.fronts.cells > frontCellsMax {
 		x.fronts.release(&d.front)
@@ -97,7 +157,7 @@ func (x *aligned[K, T, A, V]) paneOf(s held[A], d *dueKey[K, A], p int64) cell[A
 
 // endsOf merges the ends of a run as far back as slice from.
 func (x *aligned[K, T, A, V]) endsOf(f *front[A], s held[A], d *dueKey[K, A], from, run int64) {
-	f.run, f.upTo, f.touched, f.begin, f.ends = run, run, s.Touched, cell[A]{}, f.ends[:0]
+	f.run, f.upTo, f.touched, f.begin, f.ends, f.behind = run, run, s.Touched, cell[A]{}, 0, 0
 	var sum cell[A]
 	for n := x.blockAt(s, run); n >= from>>x.bits; n = x.blockAt(s, n<<x.bits-1) {
 		b := x.reading(s, d.hash, d.key, n)
@@ -108,7 +168,9 @@ func (x *aligned[K, T, A, V]) endsOf(f *front[A], s held[A], d *dueKey[K, A], fr
 		for j := min(run, first+int64(len(b))-1); j >= max(from, first); j-- {
 			if c := &b[j-first]; !c.empty() {
 				sum = x.merge.cells(c, &sum)
-				f.ends = append(f.ends, sliceEnd[A]{j, sum})
+				f.reserve(x.width)
+				f.cells[f.ends] = sliceCell[A]{j, sum}
+				f.ends++
 			}
 		}
 	}
@@ -125,18 +187,25 @@ func (x *aligned[K, T, A, V]) blockAt(s held[A], j int64) int64 {
 	return s.Block
 }
 
-// sum adds slices from to to to c.
-func (x *aligned[K, T, A, V]) sum(c cell[A], s held[A], d *dueKey[K, A], from, to int64) cell[A] {
+// follow adds the slices behind upTo as far as slice to, those from slice from on, to the ones behind the run.
+func (x *aligned[K, T, A, V]) follow(f *front[A], s held[A], d *dueKey[K, A], from, to int64) {
+	if to <= f.upTo {
+		return
+	}
+	from = max(from, f.upTo+1)
+	f.upTo = to
 	for n := from >> x.bits; n <= min(to>>x.bits, s.Block); n++ {
 		if b := x.reading(s, d.hash, d.key, n); b != nil {
 			first := n << x.bits
 			for j := max(from, first); j <= min(to, first+int64(len(b))-1); j++ { // one, as a rule
-				c = x.merge.cells(&c, &b[j-first])
+				if c := &b[j-first]; !c.empty() {
+					f.begin = x.merge.cells(&f.begin, c)
+					f.follow(j, c, x.width)
+				}
 			}
 		}
 		if n<<x.bits > s.Last {
 			n = max(n, s.Block-1)
 		}
 	}
-	return c
 }

@@ -34,13 +34,13 @@ func TestPrefetchReadsOnly(t *testing.T) {
 	if s.Prefetcher("map") == nil {
 		t.Error("the header of a map is found by the record's key, but is not prefetched")
 	}
-	prefetch := s.Prefetcher("count")
-	prefetch(hashes) // of an empty table
+	prefetch, offsets := s.Prefetcher("count"), []uintptr{0, 7, 8}
+	prefetch(hashes, offsets) // of an empty table
 	for i, h := range hashes {
 		*table.At(h, strconv.Itoa(i)) = int64(i)
 	}
 	s.Freeze()
-	prefetch(hashes)
+	prefetch(hashes, offsets)
 	if table.Len() != len(hashes) {
 		t.Fatalf("%d entries, want %d", table.Len(), len(hashes))
 	}
@@ -52,7 +52,7 @@ func TestPrefetchReadsOnly(t *testing.T) {
 	if s.Step(2 * len(hashes)); len(s.Take()) != groups.Len() {
 		t.Error("not every key group is in the snapshot")
 	}
-	if n := testing.AllocsPerRun(10, func() { prefetch(hashes) }); n != 0 {
+	if n := testing.AllocsPerRun(10, func() { prefetch(hashes, offsets) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
