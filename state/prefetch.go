@@ -41,11 +41,8 @@ func (c *core) readAhead(hashes []uint64, at []uintptr) {
 		p := &c.parts[c.partOf(h)]
 		if s := p.ix.slots[h>>32&p.ix.mask]; s != 0 {
 			read += p.touch(uint32(s) - 1)
-			v := p.sl.at(uint32(s) - 1).value()
-			for _, offset := range at {
-				if offset < uintptr(p.sl.stride)-valueOffset {
-					read += *(*uint8)(unsafe.Add(v, offset))
-				}
+			if len(at) > 0 {
+				read += p.touchValue(uint32(s)-1, at)
 			}
 		}
 	}
@@ -66,6 +63,17 @@ func (p *part) touch(pos uint32) uint8 {
 	n := p.sl.status[pos].epoch
 	if p.sl.at(pos).key == (arenaKey{}) {
 		n++
+	}
+	return n
+}
+
+// touchValue is touch for the bytes of the value at pos that are at offsets at.
+func (p *part) touchValue(pos uint32, at []uintptr) (n uint8) {
+	v := p.sl.at(pos).value()
+	for _, offset := range at {
+		if offset < uintptr(p.sl.stride)-valueOffset {
+			n += *(*uint8)(unsafe.Add(v, offset))
+		}
 	}
 	return n
 }
