@@ -53,8 +53,9 @@ func NewSessions[K comparable, T, A, V any](
 	e *Env, id string, gapNS int64, c WindowConfig, key func(T) K, a Aggregator[T, A, V], late func(T), next func(Pane[K, V]),
 ) (func(T), error) {
 	x := &sessions[K, T, A, V]{
-		env: e, gapNS: gapNS, config: c, queue: newTurns[K](gapNS), firing: c.firing(), key: key, add: a.Add, merge: a.Merge, late: late, stale: true,
+		env: e, gapNS: gapNS, config: c, firing: c.firing(), key: key, add: a.Add, merge: a.Merge, late: late, stale: true,
 	}
+	x.queue = x.newTurns()
 	x.out = paneWriter[K, A, V]{env: e, grid: sliding{}, result: a.Result, next: next}
 	x.each = c.Changes && x.firing.each()
 	x.deferred = c.Changes && !x.each

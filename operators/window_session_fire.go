@@ -48,7 +48,7 @@ func (x *sessions[K, T, A, V]) queueLast() {
 // rebuild fills the queue from the state.
 func (x *sessions[K, T, A, V]) rebuild() {
 	x.stale, x.atLast = false, false
-	x.queue = newTurns[K](x.gapNS)
+	x.queue = x.newTurns()
 	x.ticks.reset()
 	var behind []state.At[K] // keys whose turn is another one now: a firing or a reader was added
 	var cursor state.Cursor
@@ -137,6 +137,22 @@ func (x *sessions[K, T, A, V]) fireIfChanged(w *session[A], at state.At[K]) {
 }
 
 // newTurns is a queue of keys, in the order of their turns; of equal times the smaller hash.
-func newTurns[K comparable](gapNS int64) agenda.Queue[state.At[K]] {
-	return agenda.New(time.Duration(gapNS), func(a, b state.At[K]) bool { return a.Hash < b.Hash })
+func (x *sessions[K, T, A, V]) newTurns() agenda.Queue[state.At[K]] {
+	q := agenda.New(time.Duration(x.gapNS), func(a, b state.At[K]) bool { return a.Hash < b.Hash })
+	q.Revise(x.putOff)
+	return q
+}
+
+// putOff is when a key has its turn that stands in the queue for dueNS: records have moved most of them since. Not ok: it has none,
+// or another turn stands for it.
+func (x *sessions[K, T, A, V]) putOff(at state.At[K], dueNS int64) (nowNS int64, ok bool) {
+	s, ok := x.keys.Edit(at.Hash, at.Key)
+	if !ok || s.DueNS != dueNS {
+		return 0, false
+	}
+	if dueNS == never { // a turn at the end of time, of queueLast
+		return never, true
+	}
+	s.DueNS = x.minTurn(s)
+	return s.DueNS, s.DueNS != never
 }

@@ -15,6 +15,7 @@ import (
 type Queue[N any] struct {
 	shift  uint              // the bucket of a time is its high bits
 	before func(a, b N) bool // orders nodes of one time; nil: a bucket is handed out, in any order, when all of it is due
+	revise func(node N, dueNS int64) (nowNS int64, ok bool)
 
 	buckets map[int64]*segment[N] // by number
 	numbers []int64               // heap of the buckets' numbers
@@ -24,7 +25,6 @@ type Queue[N any] struct {
 
 	active   []Cell[N] // of the bucket in hand and those before: a heap when ordered
 	activeNo int64
-	n        int
 }
 
 // Cell says that a node is due.
@@ -58,9 +58,12 @@ func New[N any](span time.Duration, before func(a, b N) bool) Queue[N] {
 	return Queue[N]{shift: shift, before: before, buckets: map[int64]*segment[N]{}, lastNo: math.MinInt64, activeNo: math.MinInt64}
 }
 
+// Revise has f look at each cell when the time of its bucket has come, before that is put in order: f says when the node is due by
+// now; if that is later the node is put off. Not ok drops it. So what moves often costs no order each time.
+func (c *Queue[N]) Revise(f func(node N, dueNS int64) (nowNS int64, ok bool)) { c.revise = f }
+
 // Push adds a node that is due at dueNS.
 func (c *Queue[N]) Push(dueNS int64, node N) {
-	c.n++
 	no := dueNS >> c.shift
 	if no <= c.activeNo {
 		c.activate(Cell[N]{dueNS, node})
@@ -94,14 +97,15 @@ func (c *Queue[N]) segment(next *segment[N]) *segment[N] {
 
 // Pop takes out a cell that is due at nowNS.
 func (c *Queue[N]) Pop(nowNS int64) (Cell[N], bool) {
-	if len(c.active) == 0 && !c.load(nowNS) {
-		return Cell[N]{}, false
+	for len(c.active) == 0 {
+		if !c.load(nowNS) {
+			return Cell[N]{}, false
+		}
 	}
 	if c.before == nil {
 		last := len(c.active) - 1
 		top := c.active[last]
 		c.active = c.active[:last]
-		c.n--
 		return top, true
 	}
 	top := c.active[0]
@@ -112,7 +116,6 @@ func (c *Queue[N]) Pop(nowNS int64) (Cell[N], bool) {
 	c.active[0] = c.active[last]
 	c.active = c.active[:last]
 	c.sink(0)
-	c.n--
 	return top, true
 }
 
@@ -129,8 +132,7 @@ func (c *Queue[N]) NextNS() int64 {
 
 // FirstNS is the time of what Pop gives next at nowNS, in a queue that is ordered, and about that in one that is not.
 func (c *Queue[N]) FirstNS(nowNS int64) int64 {
-	if len(c.active) == 0 {
-		c.load(nowNS)
+	for len(c.active) == 0 && c.load(nowNS) { // all of a bucket may have been put off
 	}
 	return c.NextNS()
 }
@@ -156,7 +158,7 @@ func (c *Queue[N]) load(nowNS int64) bool {
 	}
 	c.activeNo = no
 	for s != nil {
-		c.active = append(c.active, s.cells[:s.n]...)
+		c.activateAll(s.cells[:s.n], no)
 		clear(s.cells[:s.n]) // nodes may have pointers
 		next := s.next
 		s.next, c.spare = c.spare, s
@@ -168,6 +170,23 @@ func (c *Queue[N]) load(nowNS int64) bool {
 		}
 	}
 	return true
+}
+
+func (c *Queue[N]) activateAll(cells []Cell[N], no int64) {
+	if c.revise == nil {
+		c.active = append(c.active, cells...)
+		return
+	}
+	for _, x := range cells {
+		var ok bool
+		switch x.DueNS, ok = c.revise(x.Node, x.DueNS); {
+		case !ok:
+		case x.DueNS>>c.shift > no:
+			c.Push(x.DueNS, x.Node)
+		default:
+			c.active = append(c.active, x)
+		}
+	}
 }
 
 func (c *Queue[N]) activate(x Cell[N]) {
