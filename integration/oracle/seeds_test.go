@@ -11,10 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 const (
 	seedsOfRow = 1000 // for every row of the table of operators
+	seedsRaced = 100  // under the race detector, which makes a job ten times as slow and knows nothing of SQL
 	batchSeeds = 10
 	allSeeds   = math.MaxUint64
 	seedEnv    = "MILLRACE_ORACLE_SEED"
@@ -37,7 +40,11 @@ func eachBatch(t *testing.T, f func(t *testing.T, dbs []*asking, first, only uin
 		f(t, dbs, only/batchSeeds*batchSeeds, only)
 		return
 	}
-	for first := uint64(0); first < seedsOfRow && !t.Failed(); first += batchSeeds {
+	seeds := uint64(seedsOfRow)
+	if invariants.On {
+		seeds = seedsRaced
+	}
+	for first := uint64(0); first < seeds && !t.Failed(); first += batchSeeds {
 		f(t, dbs, first, allSeeds)
 	}
 }
