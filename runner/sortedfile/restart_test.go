@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,12 +74,12 @@ func TestAFinishedJobStartedAgain(t *testing.T) {
 // stumbling is a sink whose Finish fails the first time: the last epoch, with the rows, was complete before.
 type stumbling struct {
 	sinks.Sink[string]
-	failed *bool
+	failed *atomic.Bool
 }
 
 type stumblingWriter struct {
 	sinks.Writer[string]
-	failed *bool
+	failed *atomic.Bool
 }
 
 func (s stumbling) Open(ctx context.Context, at sinks.Instance) (sinks.Writer[string], error) {
@@ -87,8 +88,7 @@ func (s stumbling) Open(ctx context.Context, at sinks.Instance) (sinks.Writer[st
 }
 
 func (w stumblingWriter) Finish(context.Context) error {
-	if !*w.failed {
-		*w.failed = true
+	if w.failed.CompareAndSwap(false, true) { // of two tasks
 		return errors.New("no room, says the test")
 	}
 	return nil
@@ -96,14 +96,15 @@ func (w stumblingWriter) Finish(context.Context) error {
 
 // Between the last epoch and the end of Finish an attempt may fail: the file must have all rows, another sink none twice.
 func TestRestartBetweenTheLastEpochAndFinish(t *testing.T) {
-	dir, failed, rows := t.TempDir(), false, sinks.Collect[string]()
+	dir, rows := t.TempDir(), sinks.Collect[string]()
+	var failed atomic.Bool
 	restarted(t, dir, func(_ millrace.Stream[string], counts millrace.Table[string, int64]) {
 		counts.Final("rows", countOf).To("collected", stumbling{rows, &failed})
 	})
 	wantFile(t, filepath.Join(dir, "sorted"), "a", "bbb", "c")
 	got := rows.Values()
-	if slices.Sort(got); !failed || !slices.Equal(got, []string{"a", "bbb", "c"}) {
-		t.Errorf("failed: %v, collected %q, want each row once", failed, got)
+	if slices.Sort(got); !failed.Load() || !slices.Equal(got, []string{"a", "bbb", "c"}) {
+		t.Errorf("failed: %v, collected %q, want each row once", failed.Load(), got)
 	}
 }
 
