@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -257,7 +258,11 @@ func TestASourceWithoutEnds(t *testing.T) {
 	}
 	close(in)
 	finished(t, q, millrace.Finished)
-	if !slices.Equal(log.rows[0], []int{0}) || !slices.Equal(log.rows[1], []int{1}) || !slices.Equal(log.rows[2], []int{2}) {
+	var all []int // a batch of such a source may end before it has read any, and the next one then have two
+	for _, id := range slices.Sorted(maps.Keys(log.rows)) {
+		all = append(all, log.rows[id]...)
+	}
+	if !slices.Equal(all, []int{0, 1, 2}) || len(log.rows) < 3 {
 		t.Fatalf("batches %v", log.rows)
 	}
 	for _, trigger := range []millrace.Trigger{millrace.Once(), millrace.AvailableNow()} {
