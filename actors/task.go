@@ -152,6 +152,7 @@ func (t *Task) Receive(c actor.Context) {
 	case mailbox.Input:
 		t.took(m)
 	case *actor.Started:
+		t.pid.Store(c.Self()) // whoever sees the task's work finds it, although Spawn may not have returned yet
 		t.deliver = func(in mailbox.Input) { t.mb.invoker.InvokeUserMessage(in) }
 		t.start()
 	case *actor.Stopped:
