@@ -71,8 +71,9 @@ type split[T any] struct {
 	idle     bool
 	heardNS  int64 // when the last record came
 	poller   sources.Poller[T]
-	polled   sources.Batch[T]
+	polled   filled[T] // by it
 	wakeAtNS int64
+	next     *filled[T]      // looked at and not taken; nil: none
 	reading  bool            // its part of the batch is read
 	final    bool            // it ends with it
 	taken    int64           // records of it
@@ -152,7 +153,11 @@ func (h *Head[T]) waiting() bool {
 		return false
 	}
 	for _, s := range h.splits {
-		if len(s.full) > 0 && h.takes(s) && !h.held(s) {
+		there := len(s.full) > 0 // and nobody knows what
+		if s.next != nil {
+			there = h.takes(s)
+		}
+		if there && !h.held(s) {
 			return true
 		}
 	}
@@ -175,57 +180,75 @@ func (h *Head[T]) step(nowNS int64) (worked bool, wakeAtNS int64) {
 		}
 		wakeAtNS = min(wakeAtNS, h.idleAt(s, nowNS))
 		switch {
-		case s.finished || !h.takes(s):
+		case s.finished:
 		case h.held(s):
 			wakeAtNS = min(wakeAtNS, nowNS+heldParkNS)
-		case s.poller != nil:
-			if s.wakeAtNS <= nowNS && h.poll(s, nowNS) {
+		default:
+			part := s.reading
+			f := h.look(s, nowNS)
+			switch {
+			case f != nil && (f.quiet() || h.takes(s)):
+				h.take(s, f)
 				return true, 0
-			}
-			if h.gated() { // nothing for now is the end of the batch
+			case f == nil && part && h.gated(): // nothing for now is the end of the batch
 				h.endPart(s)
 				return true, 0
-			}
-			if !s.finished {
+			case f == nil && s.poller != nil:
 				wakeAtNS = min(wakeAtNS, s.wakeAtNS)
-			}
-		default:
-			select {
-			case f := <-s.full:
-				h.process(s, &f.Batch, f.end)
-				f.Reset()
-				s.free <- f
-				return true, 0
-			default:
-				if h.gated() {
-					h.endPart(s)
-					return true, 0
-				}
 			}
 		}
 	}
 	return false, wakeAtNS
 }
 
-// poll asks a poller for what is due and says whether there was anything.
-func (h *Head[T]) poll(s *split[T], nowNS int64) bool {
+// look gives what split s brings next without taking it, or nil when that is nothing for now.
+func (h *Head[T]) look(s *split[T], nowNS int64) *filled[T] {
+	switch {
+	case s.next != nil:
+	case s.poller == nil:
+		select {
+		case s.next = <-s.full:
+		default:
+		}
+	case s.wakeAtNS <= nowNS:
+		s.next = h.poll(s, nowNS)
+	}
+	return s.next
+}
+
+// take processes what look gave.
+func (h *Head[T]) take(s *split[T], f *filled[T]) {
+	s.next = nil
+	h.process(s, &f.Batch, f.end)
+	f.Reset()
+	if f != &s.polled {
+		s.free <- f
+	}
+}
+
+// quiet says whether b holds nothing that is read, only what the reader knows.
+func (b *filled[T]) quiet() bool { return len(b.Records) == 0 && len(b.Bad) == 0 && !b.end }
+
+// poll asks a poller for what is due; nil is nothing.
+func (h *Head[T]) poll(s *split[T], nowNS int64) *filled[T] {
 	b := &s.polled
 	if b.Records == nil {
 		b.Records = make([]flow.Record[T], 0, h.batch)
 	}
-	wake, err := s.poller.Poll(nowNS, b)
-	end := isEnd(err)
-	if err != nil && !end {
+	wake, err := s.poller.Poll(nowNS, &b.Batch)
+	if b.end = isEnd(err); err != nil && !b.end {
 		panic(failure{operatorError{h.id, fmt.Errorf("read source, split %s: %w", s.split.ID, err)}})
 	}
 	s.wakeAtNS = wake
-	worked := len(b.Records) > 0 || len(b.Bad) > 0 || end
 	s.atEnd = s.atEnd || b.AtEnd
-	if worked || b.HasWatermark {
-		h.process(s, b, end)
+	if !b.quiet() {
+		return b
+	}
+	if b.HasWatermark {
+		h.process(s, &b.Batch, false)
 	}
 	b.Reset()
-	return worked
+	return nil
 }
 
 // process runs the chain over a batch and moves the position.
@@ -248,7 +271,7 @@ func (h *Head[T]) process(s *split[T], b *sources.Batch[T], end bool) {
 	}
 	final := end && (!s.reading || h.bounder == nil || s.final) // the reader of a batch ends where that does
 	h.observe(s, b, final)
-	h.part(s, len(b.Records), end, b.AtEnd)
+	h.part(s, len(b.Records)+len(b.Bad), end, b.AtEnd)
 	if final {
 		h.finished(s)
 	}

@@ -12,7 +12,8 @@ import (
 
 // A head that divides its input reads nothing but what readBatch names. A source whose ends can be known (sources.Bounder)
 // gets a reader per split and batch, which ends where the batch does. Any other is read all the time, a little ahead; a batch
-// of it is what its readers had when the batch was read.
+// of it is what its readers had when the batch was read. Between batches the loop looks at what they have and takes only what
+// holds no record.
 
 // divide implements source.
 func (h *Head[T]) divide() { h.batched = true }
@@ -44,14 +45,23 @@ func (h *Head[T]) planBatch(m planBatch) {
 	})
 }
 
-// hasSomething says whether a reader that is open beyond batches has handed over something, or is not known to have nothing.
-func (h *Head[T]) hasSomething() bool {
+// hasSomething says whether a split that is read beyond batches has a record, or its end. What only says that nothing is there is
+// taken at once: it makes no batch.
+func (h *Head[T]) hasSomething() (some bool) {
 	for _, s := range h.splits {
-		if !s.finished && (len(s.full) > 0 || s.poller != nil && s.wakeAtNS <= h.t.Env.Clock.NowNS) {
-			return true
+		for i := 0; i <= readAhead && !s.finished; i++ {
+			f := h.look(s, h.t.Env.Clock.NowNS)
+			if f == nil {
+				break
+			}
+			if !f.quiet() {
+				some = true
+				break
+			}
+			h.take(s, f)
 		}
 	}
-	return false
+	return some
 }
 
 // planIs notes which splits are at their end for now, and tells the job.
@@ -239,6 +249,9 @@ func (h *Head[T]) part(s *split[T], records int, end, atEnd bool) {
 }
 
 func (h *Head[T]) endPart(s *split[T]) {
+	if !s.reading {
+		return
+	}
 	s.reading = false
 	h.open--
 	if s.close != nil {

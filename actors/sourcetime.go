@@ -58,7 +58,7 @@ func (h *Head[T]) restoreTime(s *split[T]) {
 // idleAt makes split s idle when it has been silent at its end for long enough, or says when it will have been.
 func (h *Head[T]) idleAt(s *split[T], nowNS int64) int64 {
 	k := h.t.Env.Timekeeper()
-	if k == nil || s.finished || s.idle || !s.atEnd || k.IdleNS() == never || len(s.full) > 0 {
+	if k == nil || s.finished || s.idle || !s.atEnd || k.IdleNS() == never || len(s.full) > 0 || s.next != nil {
 		return never
 	}
 	if at := s.heardNS + k.IdleNS(); nowNS < at {
