@@ -3,11 +3,18 @@ package state
 import "unsafe"
 
 // at is the value of a key for writing, made if there is none. want is what its entry holds as its key, k the canonical bytes of
-// one that stands in the arena. Most look-ups end at the slot that the hash names, with a short key or a number: they make no
-// call, unless it is the first write of this epoch.
+// one that stands in the arena. A look-up of a short key or a number that is there ends here and makes no call, unless it is the
+// first write of this epoch.
 func (c *core) at(h uint64, want arenaKey, k string) unsafe.Pointer {
 	p := &c.parts[c.partOf(h)]
-	if s := p.ix.slots[h>>32&p.ix.mask]; s>>32 == h>>32 && s != 0 {
+	for i := h >> 32 & p.ix.mask; ; i = (i + 1) & p.ix.mask {
+		s := p.ix.slots[i]
+		if s == 0 {
+			break
+		}
+		if s>>32 != h>>32 {
+			continue
+		}
 		pos := uint32(s) - 1
 		if e := p.sl.at(pos); e.key == want {
 			if p.sl.status[pos].epoch != c.epoch {
