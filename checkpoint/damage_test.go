@@ -203,13 +203,13 @@ func TestUnknownVersionIsRefused(t *testing.T) {
 	for _, name := range l.Needed() {
 		newer := s.clone()
 		data := newer.objects[name]
-		binary.LittleEndian.PutUint16(data[4:], 2)
+		binary.LittleEndian.PutUint16(data[4:], 3)
 		if n := len(data) - 4; !strings.HasPrefix(name, "run-") {
 			binary.LittleEndian.PutUint32(data[n:], crc32.Checksum(data[:n], crc32.MakeTable(crc32.Castagnoli)))
 		}
 		err := openAndRestore(t, newer)
-		if !errors.Is(err, checkpoint.ErrVersion) || !strings.Contains(err.Error(), "version 2, this build reads 1") || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s of version 2: %v", name, err)
+		if !errors.Is(err, checkpoint.ErrVersion) || !strings.Contains(err.Error(), "version 3, this build reads 2") || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s of version 3: %v", name, err)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/millrace-io/millrace/internal/delta"
@@ -119,8 +120,23 @@ func sampleParts() []byte {
 	return out
 }
 
+// runOf names a file as a record would: the hash is right for as much as is in frames.
 func runOf(data []byte) run {
-	return run{name: "run-x", size: int64(len(data)), hash: sha256.Sum256(data), first: 1, last: 1}
+	sum := sha256.New()
+	if size, err := frameSize(runMagic, data[:min(frameHeadBytes, len(data))]); err == nil && size <= int64(len(data)) {
+		sum.Write(data[:size])
+		for rest := data[size:]; len(rest) >= lengthBytes; {
+			n := lengthBytes + int64(binary.LittleEndian.Uint32(rest))
+			if n+crcBytes > int64(len(rest)) {
+				break
+			}
+			sum.Write(rest[n : n+crcBytes])
+			rest = rest[n+crcBytes:]
+		}
+	}
+	r := run{name: "run-x", size: int64(len(data)), first: 1, last: 1}
+	sum.Sum(r.hash[:0])
+	return r
 }
 
 func TestReframedSampleIsARun(t *testing.T) {
@@ -134,6 +150,18 @@ func TestReframedSampleIsARun(t *testing.T) {
 	})
 	if err != nil || blocks != 1 {
 		t.Fatalf("%d blocks, %v", blocks, err)
+	}
+}
+
+// Blocks that are whole but those of another run of the same size.
+func TestAnotherRunInItsPlaceIsFound(t *testing.T) {
+	data := reframe(sampleParts())
+	named := runOf(data)
+	other := reframe(bytes.Replace(sampleParts(), []byte("value"), []byte("other"), 1))
+	l := &Log{o: Options{Store: oneObject{data: other}}, lineage: "l"}
+	err := l.restoreRun(t.Context(), named, func(delta.Block) error { return nil })
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "not the file that the epoch's record names") {
+		t.Fatalf("got %v", err)
 	}
 }
 
@@ -171,7 +199,7 @@ func foldHostile(t *testing.T, l *Log, r run) {
 	}
 	in := &input{runReader: a}
 	table := unite([]*input{in})
-	w := rewritingWriter{&runWriter{buf: bufio.NewWriter(io.Discard)}, table, make([]Rewrite, len(table))}
+	w := rewritingWriter{&runWriter{buf: bufio.NewWriter(io.Discard), sum: sha256.New()}, table, make([]Rewrite, len(table))}
 	if err := mergeBlocks(t.Context(), []*input{in}, newWinners(true), w); err != nil && !errors.Is(err, ErrDamaged) {
 		t.Fatalf("%d schemas: %v", len(table), err)
 	}

@@ -12,7 +12,7 @@ import (
 // recordBytesMax bounds a slot's record, so that a hostile file cannot make Open allocate without end.
 const recordBytesMax = 256 << 20
 
-// digest is a SHA-256.
+// digest is a SHA-256: of a record, or of a run as runWriter says.
 type digest [sha256.Size]byte
 
 func (f *fields) digest() (d digest) {

@@ -17,7 +17,7 @@ import (
 )
 
 // runReader reads the blocks of a run one after the other and checks all there is to check: every block's checksum as it
-// passes, order, counts, and at the end the hash of the file.
+// passes, order, counts, and at the end the hash of the run.
 type runReader struct {
 	run    run
 	object Object
@@ -42,7 +42,7 @@ func openRun(ctx context.Context, s Store, lineage string, r run) (*runReader, e
 		return nil, r.explain(err)
 	}
 	rd := &runReader{run: r, object: o, sum: sha256.New(), left: o.Size(), schema: -1}
-	rd.in = bufio.NewReaderSize(io.TeeReader(io.NewSectionReader(o, 0, o.Size()), rd.sum), ioBufferBytes)
+	rd.in = bufio.NewReaderSize(io.NewSectionReader(o, 0, o.Size()), ioBufferBytes)
 	if err := rd.open(lineage); err != nil {
 		return nil, r.explain(errors.Join(err, o.Close()))
 	}
@@ -79,6 +79,7 @@ func (r *runReader) open(lineage string) error {
 	if r.runHeader, err = decodeRunHeader(frame); err != nil {
 		return err
 	}
+	r.sum.Write(frame)
 	if r.lineage != lineage || r.first != r.run.first || r.last != r.run.last {
 		return fmt.Errorf("%w: file of lineage %q, epochs %d to %d; want lineage %q", ErrDamaged, r.lineage, r.first, r.last, lineage)
 	}
@@ -142,10 +143,11 @@ func (r *runReader) body() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("block %d: %w", r.blocks, err)
 	}
-	checked := b[:len(b)-crcBytes]
-	if crc32.Checksum(checked, castagnoli) != binary.LittleEndian.Uint32(b[len(checked):]) {
+	checked, crc := b[:len(b)-crcBytes], b[len(b)-crcBytes:]
+	if crc32.Checksum(checked, castagnoli) != binary.LittleEndian.Uint32(crc) {
 		return nil, fmt.Errorf("block %d: %w: wrong checksum", r.blocks, ErrDamaged)
 	}
+	r.sum.Write(crc)
 	if len(checked) == lengthBytes {
 		return nil, fmt.Errorf("block %d: %w: empty", r.blocks, ErrDamaged)
 	}

@@ -17,7 +17,8 @@ import (
 )
 
 // A run's file is a frame (lineage, epochs, schema table), then blocks in the order of operator, state and key group,
-// then a footer with the counts. A block is its body's length (4 bytes), the body and the CRC32C of both (4). A body is
+// then a footer with the counts. Its hash, by which a record names it, is that of the frame and of the blocks' checksums: they
+// find what was damaged in a block, the hash another file in its place. A block is its body's length (4 bytes), the body and the CRC32C of both (4). A body is
 // a tag and, for entries, the number of the schema, key group, number of entries and the entries. Several blocks of one
 // key group stand in the order they happened.
 const (
@@ -63,9 +64,10 @@ func decodeRunHeader(frame []byte) (runHeader, error) {
 // runWriter writes the blocks of one run.
 type runWriter struct {
 	buf     *bufio.Writer
-	sum     hash.Hash
+	sum     hash.Hash // of the run, see above
 	size    int64
 	head    []byte // scratch
+	check   [crcBytes]byte
 	blocks  uint64
 	entries uint64
 }
@@ -74,8 +76,10 @@ type runWriter struct {
 func createRun(ctx context.Context, s Store, name string, h runHeader, write func(*runWriter) error) (run, error) {
 	w := &runWriter{sum: sha256.New()}
 	err := s.Create(ctx, name, func(out io.Writer) error {
-		w.buf = bufio.NewWriterSize(io.MultiWriter(out, w.sum), ioBufferBytes)
-		if err := w.write(h.encode()); err != nil {
+		w.buf = bufio.NewWriterSize(out, ioBufferBytes)
+		frame := h.encode()
+		w.sum.Write(frame)
+		if err := w.write(frame); err != nil {
 			return err
 		}
 		if err := write(w); err != nil {
@@ -116,13 +120,15 @@ func (w *runWriter) framed(b, data []byte) error {
 	binary.LittleEndian.PutUint32(b, uint32(len(b)-lengthBytes+len(data)))
 	crc := crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, data)
 	w.head = b
+	check := binary.LittleEndian.AppendUint32(w.check[:0], crc)
+	w.sum.Write(check)
 	if err := w.write(b); err != nil {
 		return err
 	}
 	if err := w.write(data); err != nil {
 		return err
 	}
-	return w.write(binary.LittleEndian.AppendUint32(nil, crc))
+	return w.write(check)
 }
 
 func (w *runWriter) finish() error {

@@ -10,7 +10,7 @@ import (
 // A frame is a magic of 4 bytes, the format version (2 bytes), the payload's length (4), the payload and the CRC32C of
 // all before (4). Integers are little endian.
 const (
-	formatVersion  = 1
+	formatVersion  = 2
 	frameHeadBytes = 10
 	crcBytes       = 4
 

@@ -16,6 +16,7 @@ type node struct {
 	append func(dst []byte, p unsafe.Pointer) []byte
 	decode func(src []byte, p unsafe.Pointer) (rest []byte, err error)
 	schema *schema
+	word   bool    // append is appendLong of the value's eight bytes
 	min    int     // the fewest bytes a value takes
 	fields []field // of a record only: a record inside a record becomes part of it
 }

@@ -56,18 +56,27 @@ func flatten(f field) []field {
 	return inner
 }
 
+// appendFields writes fields one after the other, words without a call each.
 func appendFields(fields []field) func([]byte, unsafe.Pointer) []byte {
 	type step struct {
 		offset uintptr
-		append func([]byte, unsafe.Pointer) []byte
+		append func([]byte, unsafe.Pointer) []byte // nil: a word
 	}
 	steps := make([]step, len(fields))
 	for i, f := range fields {
 		steps[i] = step{f.offset, f.node.append}
+		if f.node.word {
+			steps[i].append = nil
+		}
 	}
 	return func(dst []byte, p unsafe.Pointer) []byte {
 		for i := range steps {
-			dst = steps[i].append(dst, unsafe.Add(p, steps[i].offset))
+			s := &steps[i]
+			if s.append != nil {
+				dst = s.append(dst, unsafe.Add(p, s.offset))
+			} else {
+				dst = appendLong(dst, *(*int64)(unsafe.Add(p, s.offset)))
+			}
 		}
 		return dst
 	}

@@ -50,6 +50,7 @@ type integer interface {
 func intNode[I integer](k reflect.Kind) *node {
 	return &node{
 		min:    1,
+		word:   unsafe.Sizeof(I(0)) == 8,
 		schema: integerOf(k).schema(),
 		append: func(dst []byte, p unsafe.Pointer) []byte { return appendLong(dst, int64(*(*I)(p))) },
 		decode: func(src []byte, p unsafe.Pointer) ([]byte, error) {

@@ -51,7 +51,9 @@ func (c *core) encode(g int, pos uint32) {
 	data, at := delta.Begin(b.data)
 	data, at = delta.EndKey(c.appendKey(data, p, e.key), at)
 	data = c.shape.append(data, e.value())
-	c.measure(len(data) - at - 1)
+	if c.pointers {
+		c.measure(len(data) - at - 1)
+	}
 	b.data, b.count = delta.EndValue(data, at), b.count+1
 }
 
