@@ -11,6 +11,7 @@ import (
 	"github.com/millrace-io/millrace"
 	"github.com/millrace-io/millrace/benchmarks/harness"
 	"github.com/millrace-io/millrace/benchmarks/timed"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 func TestMain(m *testing.M) {
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 
 func TestCasesGiveTheRowsOfTheirLoops(t *testing.T) {
 	for _, c := range cases {
-		for _, n := range []int64{1, 1000, 30_000} {
+		for _, n := range []int64{1, 1000, invariants.Sized[int64](100_000, 30_000)} {
 			var want, got timed.End
 			c.Floor(n, &want)
 			err := timed.Run(t.Context(), timed.OneSplit[timed.Event](timed.NewReader(n)), func(in millrace.Stream[timed.Event]) {

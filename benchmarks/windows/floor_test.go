@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace-io/millrace/benchmarks/harness"
 	"github.com/millrace-io/millrace/benchmarks/timed"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +37,7 @@ func model(n int64) (e timed.End) {
 }
 
 func TestBothGiveThePanesOfAModel(t *testing.T) {
-	for _, n := range []int64{1, 300, 3_000} {
+	for _, n := range []int64{1, 300, invariants.Sized[int64](20_000, 3_000)} {
 		want := model(n)
 		for name, j := range map[string]job{"floor": runFloor, "millrace": runMillrace} {
 			_, got, err := j.throughput(t.Context(), n)

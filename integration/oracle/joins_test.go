@@ -107,31 +107,40 @@ FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.key = l.key AND r.ts BETWEEN l.ts -
 		},
 		params: bounds, filters: true, query: leftAlone,
 	},
-	"as-of": {
-		build: func(_ *batch, l, r keyed) millrace.Stream[result] {
-			return l.AsOf("join", r, func(l, r rec, has bool) result { return outer(l, true, r, has) })
-		},
-		inOrder: true, query: `
+	"as-of":                         asOfRow,
+	"unbounded inner":               unboundedRow,
+	"unbounded inner, time to live": unboundedTTLRow,
+}
+
+// asOfRow has the newest version of the right side, or none.
+var asOfRow = joinRow{
+	build: func(_ *batch, l, r keyed) millrace.Stream[result] {
+		return l.AsOf("join", r, func(l, r rec, has bool) result { return outer(l, true, r, has) })
+	},
+	inOrder: true, query: `
 SELECT key, n, version, ts FROM (
 	SELECT l.key, l.n, COALESCE(r.n, 0) AS version, l.ts, ROW_NUMBER() OVER (PARTITION BY l.arrival ORDER BY r.ts DESC, r.arrival DESC) AS place
 	FROM l LEFT JOIN r ON r.key = l.key AND r.ts <= l.ts) AS versions
 WHERE place = 1`,
+}
+
+// unboundedRow has all pairs there are.
+var unboundedRow = joinRow{
+	build: func(_ *batch, l, r keyed) millrace.Stream[result] {
+		return l.JoinAll("join", r, state.Forever, pair)
 	},
-	"unbounded inner": {
-		build: func(_ *batch, l, r keyed) millrace.Stream[result] {
-			return l.JoinAll("join", r, state.Forever, pair)
-		},
-		untimed: true,
-		query:   `SELECT l.key, l.n, r.n, CASE WHEN l.ts > r.ts THEN l.ts ELSE r.ts END FROM l JOIN r ON r.key = l.key`,
+	untimed: true,
+	query:   `SELECT l.key, l.n, r.n, CASE WHEN l.ts > r.ts THEN l.ts ELSE r.ts END FROM l JOIN r ON r.key = l.key`,
+}
+
+// unboundedTTLRow has the pairs of which neither record had been forgotten when the other came.
+var unboundedTTLRow = joinRow{
+	build: func(b *batch, l, r keyed) millrace.Stream[result] {
+		return l.JoinAll("join", r, ms(b.params["ttl"]), pair)
 	},
-	"unbounded inner, time to live": {
-		build: func(b *batch, l, r keyed) millrace.Stream[result] {
-			return l.JoinAll("join", r, ms(b.params["ttl"]), pair)
-		},
-		params: timeToLive, untimed: true, query: `
+	params: timeToLive, untimed: true, query: `
 SELECT l.key, l.n, r.n, CASE WHEN l.ts > r.ts THEN l.ts ELSE r.ts END
 FROM l JOIN r ON r.key = l.key AND r.came < l.came + :ttl AND l.came < r.came + :ttl`,
-	},
 }
 
 func TestJoins(t *testing.T) {

@@ -40,10 +40,7 @@ func eachBatch(t *testing.T, f func(t *testing.T, dbs []*asking, first, only uin
 		f(t, dbs, only/batchSeeds*batchSeeds, only)
 		return
 	}
-	seeds := uint64(seedsOfRow)
-	if invariants.On {
-		seeds = seedsRaced
-	}
+	seeds := invariants.Sized[uint64](seedsOfRow, seedsRaced)
 	for first := uint64(0); first < seeds && !t.Failed(); first += batchSeeds {
 		f(t, dbs, first, allSeeds)
 	}

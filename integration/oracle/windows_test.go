@@ -72,24 +72,27 @@ var windowRows = map[string]windowRow{
 		members: `INSERT INTO member SELECT key, 0, 0, arrival, n, v FROM rec`,
 		covered: allRecords, shown: func(time.Time) int64 { return 0 },
 	},
-	"count": {
-		windows: func(b *batch) millrace.Windows {
-			size, every := 1+b.r.IntN(8), 1+b.r.IntN(10)
-			if b.r.IntN(3) == 0 {
-				every = size
-			}
-			b.params = map[string]int64{"size": int64(size), "every": int64(every)}
-			return millrace.CountOf{Records: size, Every: every}
-		},
-		// A record's number is counted within its key, from 1; a window ends with each number that :every divides.
-		members: `
+	"count": countRow,
+}
+
+// countRow has a window behind each so many records of a key.
+var countRow = windowRow{
+	windows: func(b *batch) millrace.Windows {
+		size, every := 1+b.r.IntN(8), 1+b.r.IntN(10)
+		if b.r.IntN(3) == 0 {
+			every = size
+		}
+		b.params = map[string]int64{"size": int64(size), "every": int64(every)}
+		return millrace.CountOf{Records: size, Every: every}
+	},
+	// A record's number is counted within its key, from 1; a window ends with each number that :every divides.
+	members: `
 INSERT INTO member
 WITH numbered AS (SELECT *, ROW_NUMBER() OVER (PARTITION BY key ORDER BY arrival) AS number FROM rec)
 SELECT r.key, CASE WHEN w.number > :size THEN w.number - :size ELSE 0 END, w.number, r.arrival, r.n, r.v
 FROM numbered w JOIN numbered r ON r.key = w.key AND r.number > w.number - :size AND r.number <= w.number
 WHERE w.number % :every = 0`,
-		shown: time.Time.UnixNano, inOrder: true,
-	},
+	shown: time.Time.UnixNano, inOrder: true,
 }
 
 // grace is none as often as some.

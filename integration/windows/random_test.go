@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/millracetest"
 )
 
@@ -114,7 +115,7 @@ func inOrder(ns []int) []int {
 }
 
 func TestWindowsAreTheNaiveOnes(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range invariants.Sized[uint64](150, 50) {
 		var size, slide, offset, grace int64
 		s := randomScript(seed, func(r *rand.Rand) millrace.Windows {
 			size, slide = 1+r.Int64N(100), 1+r.Int64N(30)
