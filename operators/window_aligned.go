@@ -16,31 +16,25 @@ const (
 
 // aligned is the window operator for windows that are the same for all keys: a grid of panes over shared slices.
 type aligned[K comparable, T, A, V any] struct {
-	env    *Env
-	id     string
-	grid   grid
-	config WindowConfig
-	firing Firing
-	key    func(T) K
-	hash   func(K) uint64
-	add    func(a *A, v T, fresh bool)
-	merge  merging[A]
-	out    paneWriter[K, A, V]
-	late   func(T) // nil: late records are counted
+	timedWindows[K, T]
+	id    string
+	grid  grid
+	key   func(T) K
+	hash  func(K) uint64
+	add   func(a *A, v T, fresh bool)
+	merge merging[A]
+	out   paneWriter[K, A, V]
 
 	width, parts int64
 	bits         uint // of a slice's number, that do not name its block
 	keys         paneStore[K, A]
 	stage        [stages]stage[K, A]
-	each         bool // changes are emitted with each record
-	deferred     bool // or later
 
 	slice        int64 // of the last record's time
 	fromNS, toNS int64 // where it begins and ends
 	covered      bool  // some pane covers it
 
 	watermarkNS int64
-	stale       bool  // what is derived of the state must be rebuilt
 	closed      int64 // the first pane that is not closed
 	ended       int64 // the first pane that is not forgotten
 	dead        int64 // the first slice of it: what comes before is late
@@ -55,7 +49,6 @@ type aligned[K comparable, T, A, V any] struct {
 	right    []cell[A]                           // scratch: from there on
 	before   []replacedPane[V]                   // panes before the record in hand
 	after    []cell[A]                           // scratch: and behind it
-	ticks    tickList[K]
 }
 
 // stage is what happens to panes at one time of their life.
@@ -71,13 +64,10 @@ type stage[K comparable, A any] struct {
 func NewAligned[K comparable, T, A, V any](
 	e *Env, id string, g Grid, c WindowConfig, key func(T) K, a Aggregator[T, A, V], late func(T), next func(Pane[K, V]),
 ) (func(T), error) {
-	x, err := newAligned(e, id, g, c, key, a, next)
+	x, err := newAligned(e, id, g, c, key, a, late, next)
 	if err != nil {
 		return nil, err
 	}
-	x.late = late
-	x.each = c.Changes && x.firing.each()
-	x.deferred = c.Changes && !x.each
 	x.stage[closing] = stage[K, A]{used: x.deferred && (c.Grace > 0 || c.All)}
 	x.stage[ending] = stage[K, A]{used: !c.All || c.Finals, after: c.Grace}
 	for i := range x.stage {
@@ -87,28 +77,21 @@ func NewAligned[K comparable, T, A, V any](
 			return above(endNS, int64(s.after))
 		}
 	}
-	e.Store.AfterRestore(func() error { x.stale = true; return nil })
-	e.AddEventTimed(x)
-	if c.Grace > 0 {
-		e.AddHolding(x)
-	}
-	if x.deferred && x.firing.Every > 0 {
-		x.ticks = tickList[K]{env: e, every: x.firing.Every, fire: x.fireChanged}
-		e.AddTimed(&x.ticks)
-	}
+	x.register(x, x.fireChanged)
 	return x.process, nil
 }
 
 // newAligned makes the operator with its state.
 func newAligned[K comparable, T, A, V any](
-	e *Env, id string, g Grid, c WindowConfig, key func(T) K, a Aggregator[T, A, V], next func(Pane[K, V]),
+	e *Env, id string, g Grid, c WindowConfig, key func(T) K, a Aggregator[T, A, V], late func(T), next func(Pane[K, V]),
 ) (*aligned[K, T, A, V], error) {
 	keys, err := codec.KeyOf[K]()
 	if err != nil {
 		return nil, err
 	}
 	x := &aligned[K, T, A, V]{
-		env: e, id: id, grid: g.grid, config: c, firing: c.firing(), key: key, hash: keys.Hash, add: a.Add, merge: a.Merge, watermarkNS: flow.NoWatermarkNS, stale: true,
+		timedWindows: newTimedWindows[K](e, c, late), id: id, grid: g.grid, key: key, hash: keys.Hash, add: a.Add, merge: a.Merge,
+		watermarkNS: flow.NoWatermarkNS,
 	}
 	x.out = paneWriter[K, A, V]{env: e, grid: g.grid, result: a.Result, next: next}
 	x.width, x.parts = x.grid.shape()
@@ -146,14 +129,6 @@ func (x *aligned[K, T, A, V]) process(v T) {
 	if x.config.Changes {
 		x.emitChanges(s, hash, k, j, c)
 	}
-}
-
-func (x *aligned[K, T, A, V]) tooLate(v T) {
-	if x.late == nil {
-		x.env.Late++
-		return
-	}
-	x.late(v)
 }
 
 // place is the cell of slice j, which may be the first record's of the key, and sees to it that the key has its turn at the panes of j.

@@ -18,7 +18,7 @@ type counts[K comparable, T, A, V any] struct {
 func NewCounts[K comparable, T, A, V any](
 	e *Env, id string, size, every int64, c WindowConfig, key func(T) K, a Aggregator[T, A, V], next func(Pane[K, V]),
 ) (func(T), error) {
-	base, err := newAligned(e, id, Sliding(time.Duration(size), time.Duration(every), time.Duration(-size%every)), c, key, a, next)
+	base, err := newAligned(e, id, Sliding(time.Duration(size), time.Duration(every), time.Duration(-size%every)), c, key, a, nil, next)
 	if err != nil {
 		return nil, err
 	}

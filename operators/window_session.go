@@ -28,24 +28,18 @@ type sessionState[A any] struct {
 
 // sessions is the operator of session windows.
 type sessions[K comparable, T, A, V any] struct {
-	env    *Env
-	gapNS  int64
-	config WindowConfig
-	firing Firing
-	key    func(T) K
-	hash   func(K) uint64
-	add    func(a *A, v T, fresh bool)
-	merge  merging[A]
-	out    paneWriter[K, A, V]
-	late   func(T)
-	keys   *state.Table[K, sessionState[A]]
+	timedWindows[K, T]
+	gapNS int64
+	key   func(T) K
+	hash  func(K) uint64
+	add   func(a *A, v T, fresh bool)
+	merge merging[A]
+	out   paneWriter[K, A, V]
+	keys  *state.Table[K, sessionState[A]]
 
-	each, deferred bool
-	stale          bool
-	atLast         bool                      // queueLast was called
-	queue          agenda.Queue[state.At[K]] // keys by the time of their next turn
-	ticks          tickList[K]
-	all            []session[A] // scratch
+	atLast bool                      // queueLast was called
+	queue  agenda.Queue[state.At[K]] // keys by the time of their next turn
+	all    []session[A]              // scratch
 }
 
 // NewSessions compiles a session window for one task and registers it with e. See NewAligned.
@@ -53,12 +47,10 @@ func NewSessions[K comparable, T, A, V any](
 	e *Env, id string, gapNS int64, c WindowConfig, key func(T) K, a Aggregator[T, A, V], late func(T), next func(Pane[K, V]),
 ) (func(T), error) {
 	x := &sessions[K, T, A, V]{
-		env: e, gapNS: gapNS, config: c, firing: c.firing(), key: key, add: a.Add, merge: a.Merge, late: late, stale: true,
+		timedWindows: newTimedWindows[K](e, c, late), gapNS: gapNS, key: key, add: a.Add, merge: a.Merge,
 	}
 	x.queue = x.newTurns()
 	x.out = paneWriter[K, A, V]{env: e, grid: sliding{}, result: a.Result, next: next}
-	x.each = c.Changes && x.firing.each()
-	x.deferred = c.Changes && !x.each
 	keys, err := codec.KeyOf[K]()
 	if err != nil {
 		return nil, err
@@ -67,15 +59,7 @@ func NewSessions[K comparable, T, A, V any](
 	if x.keys, err = state.NewTable[K, sessionState[A]](e.Store, id, "keys"); err != nil {
 		return nil, err
 	}
-	e.Store.AfterRestore(func() error { x.stale = true; return nil })
-	e.AddEventTimed(x)
-	if c.Grace > 0 {
-		e.AddHolding(x)
-	}
-	if x.deferred && x.firing.Every > 0 {
-		x.ticks = tickList[K]{env: e, every: x.firing.Every, fire: x.fireChanged}
-		e.AddTimed(&x.ticks)
-	}
+	x.register(x, x.fireChanged)
 	return x.process, nil
 }
 
@@ -100,11 +84,7 @@ func (x *sessions[K, T, A, V]) process(v T) {
 		return
 	}
 	if x.isLate(ns) && (!ok || !x.takesAny(s, ns)) {
-		if x.late == nil {
-			x.env.Late++
-			return
-		}
-		x.late(v)
+		x.tooLate(v)
 		return
 	}
 	if ok {
