@@ -15,32 +15,10 @@ import (
 	"github.com/millrace-io/millrace/sources/sourcetest"
 )
 
-// listen serves each connection with serve, until the test ends.
-func listen(t *testing.T, serve func(net.Conn)) (addr string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serve(conn)
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
-}
-
 func TestSocketConforms(t *testing.T) {
 	sourcetest.Run(t, sourcetest.Case[string]{
 		New: func(t *testing.T) sources.Source[string] {
-			addr := listen(t, func(c net.Conn) { _, _ = io.WriteString(c, poem); c.Close() })
+			addr := sourcetest.Listen(t, func(c net.Conn) { _, _ = io.WriteString(c, poem); c.Close() })
 			return sources.Socket(sources.SocketConfig{Addr: addr, Bounded: true})
 		},
 		Want: map[string][]string{"socket": poemLines},
@@ -51,7 +29,7 @@ func TestSocketConforms(t *testing.T) {
 					c.Close()
 				}
 			})
-			return sources.Socket(sources.SocketConfig{Addr: listen(t, func(c net.Conn) { open = append(open, c) })})
+			return sources.Socket(sources.SocketConfig{Addr: sourcetest.Listen(t, func(c net.Conn) { open = append(open, c) })})
 		},
 		OnlyOnce: true,
 	})
@@ -61,7 +39,7 @@ func TestSocketConforms(t *testing.T) {
 // asked for.
 func TestSocketConnectsAgain(t *testing.T) {
 	greetings := []string{"one\ntwo", "three\n"}
-	addr := listen(t, func(c net.Conn) {
+	addr := sourcetest.Listen(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, greetings[0])
 		greetings = greetings[1:]
 		c.Close()
@@ -96,7 +74,7 @@ func untilError[T any](t *testing.T, r sources.Reader[T]) (vs []T, err error) {
 // TestSocketSaysWhenItIsAtItsEnd: with nothing to read, and again after each line that came.
 func TestSocketSaysWhenItIsAtItsEnd(t *testing.T) {
 	conns := make(chan net.Conn, 1)
-	src := sources.Socket(sources.SocketConfig{Addr: listen(t, func(c net.Conn) { conns <- c })})
+	src := sources.Socket(sources.SocketConfig{Addr: sourcetest.Listen(t, func(c net.Conn) { conns <- c })})
 	split := splitsOf(t, src)[0]
 	r := open(t, src, split, split.Start)
 	defer r.Close()
@@ -151,7 +129,7 @@ func TestSocketWithoutServerIsNamed(t *testing.T) {
 // TestSocketCheckKeepsItsConnection: a server that serves one connection, as "nc -l" does, serves the reader.
 func TestSocketCheckKeepsItsConnection(t *testing.T) {
 	var accepted atomic.Int32
-	addr := listen(t, func(c net.Conn) { accepted.Add(1); _, _ = io.WriteString(c, "hello\n"); c.Close() })
+	addr := sourcetest.Listen(t, func(c net.Conn) { accepted.Add(1); _, _ = io.WriteString(c, "hello\n"); c.Close() })
 	src := sources.Socket(sources.SocketConfig{Addr: addr, Bounded: true})
 	if err := src.(sources.Checker).Check(t.Context()); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/sources"
 	"github.com/millrace-io/millrace/sources/kafkasource"
+	"github.com/millrace-io/millrace/sources/sourcetest"
 )
 
 func fake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
@@ -221,27 +222,10 @@ func TestTLS(t *testing.T) {
 // refuser listens and closes every connection at its first bytes, as a Kafka listener does that is spoken to wrongly.
 func refuser(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 8))
-			conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		l.Close()
-		<-done
+	return sourcetest.Listen(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 8))
+		conn.Close()
 	})
-	return l.Addr().String()
 }
 
 const password = kafkasource.Secret("canary-of-the-password")
@@ -281,23 +265,12 @@ func TestUnreachableBroker(t *testing.T) {
 
 // TestSilentBrokerEndsWithTheContext: one that accepts and says nothing.
 func TestSilentBrokerEndsWithTheContext(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	accepted := make(chan net.Conn, 1)
-	go func() {
-		if conn, err := l.Accept(); err == nil {
-			accepted <- conn
-		}
-	}()
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		defer (<-accepted).Close()
+	addr := sourcetest.Listen(t, func(conn net.Conn) {
 		cancel()
-	}()
-	err = kafkasource.New(kafkasource.Config{Brokers: []string{l.Addr().String()}, Topics: []string{"t"}}, codec.String).Check(ctx)
+		conn.Close()
+	})
+	err := kafkasource.New(kafkasource.Config{Brokers: []string{addr}, Topics: []string{"t"}}, codec.String).Check(ctx)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
