@@ -9,21 +9,16 @@ readonly version=1.4.5
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${MILLRACE_DUCKDB_DIR:-$(dirname "$here")/.duckdb}
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
-
-die() { echo "duckdb: $*" >&2; exit 1; }
+name=duckdb
+# shellcheck source=scripts/common.sh
+source "$here/common.sh"
 
 install() {
-	local root=()
-	[[ $(id -u) == 0 ]] || root=(sudo -n)
-	command -v apt-get >/dev/null || die "python3 with venv missing and no apt-get here; install it"
-	"${root[@]}" apt-get update -qq </dev/null
-	DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -qq -y --no-install-recommends python3 python3-venv </dev/null >/dev/null
+	debian "Python 3 with venv"
+	packages python3 python3-venv
 }
 
-exec 9>"$dir/lock"
-flock 9
+alone
 if ! "$dir/venv/bin/python" -c "import duckdb; assert duckdb.__version__ == '$version'" 2>/dev/null; then
 	python3 -c 'import ensurepip, venv' 2>/dev/null || install
 	rm -rf "$dir/venv"

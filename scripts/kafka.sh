@@ -18,23 +18,16 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${MILLRACE_KAFKA_DIR:-$(dirname "$here")/.kafka}
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
+name=kafka
+# shellcheck source=scripts/common.sh
+source "$here/common.sh"
 
 readonly user=millrace password=millrace-secret store_password=millrace-store
 readonly start_seconds_max=60 stop_seconds_max=30
 
-say() { echo "kafka: $*"; }
-die() { echo "kafka: $*" >&2; exit 1; }
-
-# install names Debian packages to install when a command is missing.
 install() {
-	local root=()
-	[[ $(id -u) == 0 ]] || root=(sudo -n)
-	command -v apt-get >/dev/null || die "$* missing and no apt-get here; install a JRE 17 or newer, Maven and openssl"
-	say "installing $*"
-	"${root[@]}" apt-get update -qq </dev/null
-	DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -qq -y --no-install-recommends "$@" </dev/null >/dev/null
+	debian "a JRE 17 or newer, Maven and openssl"
+	packages "$@"
 }
 
 tools() {
@@ -211,24 +204,9 @@ stop() {
 	say "stopped"
 }
 
-# alone waits until no other start or stop is under way here. The broker does not inherit the lock (9>&-).
-alone() {
-	exec 9>"$dir/lock"
-	flock 9
-}
-
-case ${1:-} in
-start | stop | clean) alone ;;
-esac
-case ${1:-} in
-start) start ;;
-stop) stop ;;
-status)
-	if ready; then say "running, pid $(<"$dir/pid")"; else say "not running"; exit 1; fi
-	;;
-clean)
+clean() {
 	stop
 	rm -rf "$dir/data" "$dir/tls" "$dir"/*.log "$dir"/*.properties "$dir/broker.out"
-	;;
-*) die "usage: $0 start|stop|status|clean" ;;
-esac
+}
+
+run "$@"

@@ -12,24 +12,18 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${MILLRACE_POSTGRES_DIR:-$(dirname "$here")/.postgres}
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
+name=postgres
+# shellcheck source=scripts/common.sh
+source "$here/common.sh"
 
 readonly port=54329 user=millrace start_seconds_max=60
 
-say() { echo "postgres: $*"; }
-die() { echo "postgres: $*" >&2; exit 1; }
-
 install() {
-	local root=()
-	[[ $(id -u) == 0 ]] || root=(sudo -n)
-	command -v apt-get >/dev/null || die "PostgreSQL missing and no apt-get here; install PostgreSQL 15 or newer"
-	say "installing postgresql"
-	"${root[@]}" apt-get update -qq </dev/null
+	debian "PostgreSQL 15 or newer"
 	# A cluster of Debian's own is not wanted.
-	"${root[@]}" mkdir -p /etc/postgresql-common/createcluster.d
-	echo "create_main_cluster = false" | "${root[@]}" tee /etc/postgresql-common/createcluster.d/millrace.conf >/dev/null
-	DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -qq -y --no-install-recommends postgresql </dev/null >/dev/null
+	rooted mkdir -p /etc/postgresql-common/createcluster.d
+	echo "create_main_cluster = false" | rooted tee /etc/postgresql-common/createcluster.d/millrace.conf >/dev/null
+	packages postgresql
 }
 
 # binaries is where the newest installed server's programs are.
@@ -53,7 +47,7 @@ place() {
 	fi
 }
 
-answers() { [[ -n $bin ]] && "$bin/pg_isready" -q -h 127.0.0.1 -p $port; }
+ready() { [[ -n $bin ]] && "$bin/pg_isready" -q -h 127.0.0.1 -p $port; }
 
 running() { [[ -n $bin ]] && as "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1; }
 
@@ -61,7 +55,7 @@ start() {
 	[[ -n $bin ]] || install
 	bin=$(binaries)
 	[[ -n $bin ]] || die "no pg_ctl below /usr/lib/postgresql after the installation"
-	if running && answers; then
+	if running && ready; then
 		say "already running on 127.0.0.1:$port"
 		return
 	fi
@@ -87,26 +81,11 @@ stop() {
 	say "stopped"
 }
 
-# alone waits until no other start or stop is under way here. The server does not inherit the lock (9>&-).
-alone() {
-	exec 9>"$dir/lock"
-	flock 9
+clean() {
+	stop
+	as rm -rf "$data"
 }
 
 bin=$(binaries)
 data=$(place)
-case ${1:-} in
-start | stop | clean) alone ;;
-esac
-case ${1:-} in
-start) start ;;
-stop) stop ;;
-status)
-	if answers; then say "running"; else say "not running"; exit 1; fi
-	;;
-clean)
-	stop
-	as rm -rf "$data"
-	;;
-*) die "usage: $0 start|stop|status|clean" ;;
-esac
+run "$@"
