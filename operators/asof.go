@@ -52,11 +52,11 @@ func (j *AsOf[K, T, U, R]) FireEvent(limit int) (more bool) {
 			limit--
 			continue
 		}
-		l, ok := j.right.Due(wm)
-		if !ok {
+		n := j.right.Forget(wm, limit)
+		if n == 0 {
 			return false
 		}
-		limit -= forget(j.right, l, wm)
+		limit -= n
 	}
 	return true
 }

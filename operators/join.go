@@ -212,13 +212,13 @@ func (j *Join[K, T, U, R]) FireEvent(limit int) (more bool) {
 	for limit > 0 {
 		n := 0
 		if wm := j.env.Clock.WatermarkNS; j.right.DueNS(wm) < j.left.DueNS(wm) {
-			n = j.fireRight()
+			n = j.fireRight(limit)
 		}
 		if n == 0 {
-			n = j.fireLeft()
+			n = j.fireLeft(limit)
 		}
 		if n == 0 {
-			n = j.fireRight()
+			n = j.fireRight(limit)
 		}
 		if n == 0 {
 			return false
@@ -228,17 +228,18 @@ func (j *Join[K, T, U, R]) FireEvent(limit int) (more bool) {
 	return true
 }
 
-func (j *Join[K, T, U, R]) fireLeft() (n int) {
-	l, ok := j.left.Due(j.env.Clock.WatermarkNS)
-	if !ok {
-		return 0
-	}
+// fireLeft lets the left record go that is due first, or about limit of them when they go without a word.
+func (j *Join[K, T, U, R]) fireLeft(limit int) (n int) {
 	if !j.kind.LeftAlone {
-		n = forget(j.left, l, j.env.Clock.WatermarkNS)
+		n = j.left.Forget(j.env.Clock.WatermarkNS, limit)
 		if j.kind.Once {
 			j.env.Filtered += int64(n)
 		}
 		return n
+	}
+	l, ok := j.left.Due(j.env.Clock.WatermarkNS)
+	if !ok {
+		return 0
 	}
 	v, at, marked := takeFirst(j.env, j.lines, j.left, l)
 	if !marked {
@@ -247,27 +248,19 @@ func (j *Join[K, T, U, R]) fireLeft() (n int) {
 	return 1
 }
 
-func (j *Join[K, T, U, R]) fireRight() (n int) {
+func (j *Join[K, T, U, R]) fireRight(limit int) (n int) {
+	if !j.kind.RightAlone {
+		return j.right.Forget(j.env.Clock.WatermarkNS, limit)
+	}
 	l, ok := j.right.Due(j.env.Clock.WatermarkNS)
 	if !ok {
 		return 0
-	}
-	if !j.kind.RightAlone {
-		return forget(j.right, l, j.env.Clock.WatermarkNS)
 	}
 	v, at, marked := takeFirst(j.env, j.lines, j.right, l)
 	if !marked {
 		j.rightAlone(v, at)
 	}
 	return 1
-}
-
-// forget drops what is due of a line and says how many that were.
-func forget[K comparable, V any](s *state.Side[K, V], l state.Line, nowNS int64) int {
-	n := s.DueLen(l, nowNS)
-	s.Remove(l, 0, n)
-	s.Done(l)
-	return n
 }
 
 // takeFirst takes out the first record of a line that is due, and makes its key the one in hand.

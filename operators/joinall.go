@@ -84,16 +84,10 @@ func (j *JoinAll[K, T, U, R]) Right(v U) {
 // Fire implements Timed: it makes room and emits nothing.
 func (j *JoinAll[K, T, U, R]) Fire(limit int) (n int) {
 	now := j.env.Clock.NowNS
-	for n < limit {
-		if l, ok := j.left.Due(now); ok {
-			n += forget(j.left, l, now)
-		} else if l, ok := j.right.Due(now); ok {
-			n += forget(j.right, l, now)
-		} else {
-			return n
-		}
+	if n = j.left.Forget(now, limit); n < limit {
+		n += j.right.Forget(now, limit-n)
 	}
-	return limit
+	return min(n, limit)
 }
 
 // NextNS implements Timed.

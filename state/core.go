@@ -73,25 +73,31 @@ func (c *core) partOf(hash uint64) int { return int(hash&uint64(c.mask)) - c.lo 
 //go:noinline
 func (c *core) insert(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
 	pos, e := c.add(g, i, hash, key)
+	c.born(g, pos)
+	return pos, e
+}
+
+// born tells the snapshot of a new entry.
+func (c *core) born(g int, pos uint32) {
 	st := &c.parts[g].sl.status[pos]
 	st.marks |= markBorn
 	if st.epoch != c.epoch { // otherwise dirty holds the place from an entry that died in this epoch
 		st.epoch = c.epoch
 		c.note(g, pos)
 	}
-	return pos, e
-}
-
-// append makes the entry of a key that is known to be absent.
-func (c *core) append(g int, hash uint64, key arenaKey) (uint32, *entry) {
-	return c.insert(g, c.parts[g].ix.free(hash>>32), hash, key)
 }
 
 // add makes a settled entry without telling the snapshot: insert and restore build on it.
 func (c *core) add(g int, i, hash uint64, key arenaKey) (uint32, *entry) {
+	pos, e := c.addLoose(g, key)
+	c.parts[g].ix.put(i, hash, pos)
+	return pos, e
+}
+
+// addLoose is add of an entry that is not in the index.
+func (c *core) addLoose(g int, key arenaKey) (uint32, *entry) {
 	p := &c.parts[g]
 	pos, e := p.sl.alloc(&c.shape)
-	p.ix.put(i, hash, pos)
 	e.key = key
 	st := &p.sl.status[pos]
 	st.marks = st.marks&markQueued | markLive
@@ -173,9 +179,13 @@ func (c *core) release(g int, i uint64, pos uint32) {
 
 // retire takes the entry out of the index; its place and key are held until vacate.
 func (c *core) retire(g int, i uint64, pos uint32) {
+	c.parts[g].ix.remove(i)
+	c.hold(g, pos)
+}
+
+func (c *core) hold(g int, pos uint32) {
 	p := &c.parts[g]
-	p.ix.remove(i)
-	c.shape.zero(p.sl.at(pos).value())
+	c.shape.clear(p.sl.at(pos).value())
 	st := &p.sl.status[pos]
 	st.marks = st.marks&markQueued | markHeld
 	c.n--

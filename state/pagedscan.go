@@ -64,7 +64,7 @@ func (t *paged) visit(g int, key, value []byte, f func(key []byte, v unsafe.Poin
 		return nil
 	}
 	v := t.seen.value()
-	t.hot.shape.zero(v)
+	t.hot.shape.clear(v)
 	if err := t.hot.shape.decode(value, v); err != nil {
 		return err
 	}

@@ -40,3 +40,26 @@ func (c *core) eachPlace(f func(at place, v unsafe.Pointer)) {
 		}
 	}
 }
+
+// Tables whose entries are known by place alone are loose: they have no index but during a restore.
+
+// loosen forgets the index.
+func (c *core) loosen() {
+	for i := range c.parts {
+		c.parts[i].ix = index{slots: noSlots}
+	}
+}
+
+// appendLoose makes a new entry of a loose table, changed in the running epoch.
+func (c *core) appendLoose(g int, key arenaKey) (uint32, *entry) {
+	pos, e := c.addLoose(g, key)
+	c.born(g, pos)
+	return pos, e
+}
+
+// removeLoose deletes an entry of a loose table.
+func (c *core) removeLoose(g int, pos uint32) {
+	c.bury(g, pos)
+	c.hold(g, pos)
+	c.vacate(g, pos)
+}

@@ -11,9 +11,10 @@ import (
 // shape is how the entries of a table lie in memory and how their values are written. It is all that a table knows of its
 // values' type: the tables themselves are compiled once, and not for each type of value that a program keeps.
 type shape struct {
-	cell     reflect.Type   // typed[V]
-	value    reflect.Type   // V
-	pointers bool           // a V holds pointers
+	cell     reflect.Type // typed[V]
+	value    reflect.Type // V
+	pointers bool         // a V holds pointers
+	clear    func(value unsafe.Pointer)
 	values   *codec.Untyped // nil: values are made anew after a restore, and entries are their keys alone in snapshots
 	schema   string
 }
@@ -36,13 +37,14 @@ const valueOffset = unsafe.Sizeof(arenaKey{})
 // shapeOf is the shape of tables of V, which values encodes.
 func shapeOf[V any](values *codec.Untyped) shape {
 	return shape{
-		cell: reflect.TypeFor[typed[V]](), value: values.Type(), pointers: values.HasPointers(), values: values, schema: values.Schema(),
+		cell: reflect.TypeFor[typed[V]](), value: values.Type(), pointers: values.HasPointers(), clear: clearTyped[V], values: values,
+		schema: values.Schema(),
 	}
 }
 
 // unwritten is the shape of tables whose values are in no snapshot.
 func unwritten[V any](schema string, pointers bool) shape {
-	return shape{cell: reflect.TypeFor[typed[V]](), value: reflect.TypeFor[V](), pointers: pointers, schema: schema}
+	return shape{cell: reflect.TypeFor[typed[V]](), value: reflect.TypeFor[V](), pointers: pointers, clear: clearTyped[V], schema: schema}
 }
 
 // stride is the bytes from one entry to the next.
@@ -58,13 +60,10 @@ func (s *shape) move(dst, src unsafe.Pointer, n int) {
 	reflect.Copy(reflect.SliceAt(s.cell, dst, n), reflect.SliceAt(s.cell, src, n))
 }
 
-// zero makes a value zero.
-func (s *shape) zero(value unsafe.Pointer) {
-	if s.pointers {
-		reflect.NewAt(s.value, value).Elem().SetZero()
-		return
-	}
-	clear(unsafe.Slice((*byte)(value), s.value.Size()))
+// clearTyped makes a value zero; it is small enough to be compiled for every type.
+func clearTyped[V any](value unsafe.Pointer) {
+	var zero V
+	*(*V)(value) = zero
 }
 
 func (s *shape) append(dst []byte, value unsafe.Pointer) []byte {
@@ -77,7 +76,7 @@ func (s *shape) append(dst []byte, value unsafe.Pointer) []byte {
 // decode reads a value out of all of src.
 func (s *shape) decode(src []byte, value unsafe.Pointer) (err error) {
 	if s.values == nil {
-		s.zero(value)
+		s.clear(value)
 	} else {
 		src, err = s.values.Decode(src, value)
 	}

@@ -109,7 +109,8 @@ func (d *Side[K, V]) Remove(l Line, i, j int) {
 	s.remove(&d.x.pool, i, j)
 }
 
-// Due is a line whose first record is due at nowNS. The caller removes what DueLen says, or some of it, calls Done, and asks again.
+// Due is the line of the record that is due first, at nowNS at the latest, of a side that is ordered. The caller removes that record,
+// which is its line's first, calls Done, and asks again.
 func (d *Side[K, V]) Due(nowNS int64) (l Line, ok bool) {
 	for {
 		c, ok := d.due.Pop(nowNS)
@@ -122,23 +123,72 @@ func (d *Side[K, V]) Due(nowNS int64) (l Line, ok bool) {
 			continue // an earlier cell has been here
 		}
 		s.noted = false
-		if due, ok := d.keep.due(&s.stamps); ok && due <= nowNS && (due == c.DueNS || !d.keep.Ordered) {
+		if due, ok := d.keep.due(&s.stamps); ok && due <= nowNS && due == c.DueNS {
 			return l, true
 		}
 		d.note(l, s) // the first record then has been removed
 	}
 }
 
-// DueLen is how many records of the line are due at nowNS, from position 0 on.
-func (d *Side[K, V]) DueLen(l Line, nowNS int64) (n int) {
-	s := d.of(l)
-	rest := stamps{s.buf, s.head}
-	for rest.len() > 0 {
-		if due, ok := d.keep.due(&rest); !ok || due > nowNS {
-			break
+// Forget drops records that are due at nowNS, about limit at most, of a side that is not ordered, and says how many those were: 0 when
+// no more are due.
+func (d *Side[K, V]) Forget(nowNS int64, limit int) (n int) {
+	var some [forgetAhead]agenda.Cell[uint64]
+	for n < limit {
+		cells := some[:0]
+		for len(cells) < len(some) {
+			c, ok := d.due.Pop(nowNS)
+			if !ok {
+				break
+			}
+			cells = append(cells, c)
 		}
-		rest.head++
-		n++
+		if len(cells) == 0 {
+			return n
+		}
+		d.readAhead(cells)
+		for _, c := range cells {
+			n += d.forget(Line{place(c.Node)}, c.DueNS, nowNS)
+		}
+	}
+	return n
+}
+
+// forgetAhead is how many lines are read before the first is worked on: they lie far apart.
+const forgetAhead = 16
+
+// readAhead reads what forget will read.
+func (d *Side[K, V]) readAhead(cells []agenda.Cell[uint64]) {
+	m, read := d.table.in.mem, uint8(0)
+	if m == nil {
+		return
+	}
+	for _, c := range cells {
+		at := place(c.Node)
+		if s := d.of(Line{at}); s.len() > 0 {
+			read += m.parts[at.part()].touch(uint32(s.live()[0].n))
+		}
+	}
+	m.ahead = read
+}
+
+// forget drops what is due of a line that has a cell.
+func (d *Side[K, V]) forget(l Line, cellNS, nowNS int64) (n int) {
+	s := d.of(l)
+	if !s.noted || s.cellNS != cellNS {
+		return 0 // an earlier cell has been here
+	}
+	s.noted = false
+	if n = d.keep.dueLen(&s.stamps, nowNS); n > 0 {
+		for _, x := range s.live()[:n] {
+			d.drop(l, x.n)
+		}
+		s.remove(&d.x.pool, 0, n)
+	}
+	if s.len() > 0 {
+		d.note(l, s)
+	} else {
+		d.x.Release(l)
 	}
 	return n
 }
@@ -152,10 +202,10 @@ func (d *Side[K, V]) Done(l Line) {
 	d.x.Release(l)
 }
 
-// NextNS is a time before which Due finds nothing; math.MaxInt64 when there is nothing.
+// NextNS is a time before which Due and Forget find nothing; math.MaxInt64 when there is nothing.
 func (d *Side[K, V]) NextNS() int64 { return d.due.NextNS() }
 
-// DueNS is the time of what Due gives next at nowNS, in a side that is ordered, and about that in one that is not.
+// DueNS is the time of what Due gives next at nowNS, and about that of what Forget drops.
 func (d *Side[K, V]) DueNS(nowNS int64) int64 {
 	return d.due.FirstNS(nowNS)
 }

@@ -19,7 +19,7 @@ func (d *Side[K, V]) make(part int, keyHash uint64) (r *kept[K, V], n uint64) {
 	id := recordID(*next, keyHash)
 	*next++
 	if m := d.table.in.mem; m != nil {
-		pos, e := m.append(part, recordHash(id), wordKey(id))
+		pos, e := m.appendLoose(part, wordKey(id))
 		return (*kept[K, V])(e.value()), uint64(pos)
 	}
 	return d.table.At(recordHash(id), id), id >> 16
@@ -49,9 +49,7 @@ func (d *Side[K, V]) write(l Line, n uint64) *kept[K, V] {
 
 func (d *Side[K, V]) drop(l Line, n uint64) {
 	if m := d.table.in.mem; m != nil {
-		g, pos := l.at.part(), uint32(n)
-		p := &m.parts[g]
-		m.remove(g, p.ix.slotOf(recordHash(p.sl.at(pos).key.lo), pos), pos)
+		m.removeLoose(l.at.part(), uint32(n))
 		return
 	}
 	id := recordID(n, d.x.line(l).hash)
@@ -81,6 +79,9 @@ func (d *Side[K, V]) each(f func(id, n uint64, r *kept[K, V])) {
 
 // rebuild makes the index out of the table.
 func (d *Side[K, V]) rebuild() error {
+	if m := d.table.in.mem; m != nil {
+		m.loosen()
+	}
 	var bad error
 	lines := map[Line]bool{}
 	d.each(func(id, n uint64, r *kept[K, V]) {

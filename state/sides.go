@@ -21,6 +21,7 @@ type Sides[K comparable] struct {
 	operator string
 	keys     keying[K]
 	lines    *Table[K, line[K]] // derived: in no snapshot
+	idle     []int              // lines of each part without records, see Release
 	next     []uint64           // number of the next record of each part; those of a key group are numbered whoever owns it
 	pool     stampPool
 	rebuilds []func() error
@@ -30,8 +31,11 @@ type Sides[K comparable] struct {
 type line[K comparable] struct {
 	key   K
 	hash  uint64
+	idle  bool // it has no records and is counted so
 	sides [2]lineSide
 }
+
+func (e *line[K]) empty() bool { return e.sides[0].len() == 0 && e.sides[1].len() == 0 }
 
 type lineSide struct {
 	stamps
@@ -48,7 +52,7 @@ func NewSides[K comparable](s *Store, operator string) (*Sides[K], error) {
 	if err != nil {
 		return nil, fmt.Errorf("operator %q: key: %w", operator, err)
 	}
-	x := &Sides[K]{s: s, operator: operator, keys: keys, next: make([]uint64, s.o.Groups.Len())}
+	x := &Sides[K]{s: s, operator: operator, keys: keys, next: make([]uint64, s.o.Groups.Len()), idle: make([]int, s.o.Groups.Len())}
 	lines := newCore(s, operator, "lines", keys.untyped(), unwritten[line[K]]("", true))
 	lines.volatile = true
 	s.derived = append(s.derived, lines)
@@ -64,18 +68,45 @@ func (x *Sides[K]) At(hash uint64, key K) Line {
 	v, at, fresh := placeIn(x.lines, hash, key)
 	if fresh {
 		v.key, v.hash = key, hash
+	} else if v.idle {
+		v.idle = false
+		x.idle[at.part()]--
 	}
 	return Line{at}
 }
 
-// Release forgets the line if it has no records.
+// Release gives the line back if it has no records. Keys come again and again, so it stays until most lines of its part are idle.
 func (x *Sides[K]) Release(l Line) {
-	e := x.line(l)
-	if e.sides[0].len() > 0 || e.sides[1].len() > 0 {
+	e, g := x.line(l), l.at.part()
+	if e.idle || !e.empty() {
 		return
 	}
+	e.idle = true
+	if x.idle[g]++; x.idle[g] > idleMin && 2*x.idle[g] > int(x.lines.in.mem.parts[g].sl.n) {
+		x.sweep(g)
+	}
+}
+
+// idleMin is how many idle lines a part may have whatever it holds.
+const idleMin = 16
+
+// sweep forgets the idle lines of a part. It looks at less than twice as many as have become idle since the last time.
+func (x *Sides[K]) sweep(g int) {
 	m := x.lines.in.mem
-	m.release(l.at.part(), m.parts[l.at.part()].ix.slotOf(e.hash, l.at.pos()), l.at.pos())
+	p := &m.parts[g]
+	for pos := range p.sl.n {
+		if p.sl.status[pos].marks&markLive == 0 {
+			continue
+		}
+		e := (*line[K])(p.sl.at(pos).value())
+		if !e.idle {
+			continue
+		}
+		x.pool.put(e.sides[0].buf)
+		x.pool.put(e.sides[1].buf)
+		m.release(g, p.ix.slotOf(e.hash, pos), pos)
+	}
+	x.idle[g] = 0
 }
 
 // Key is the line's key with its hash.
@@ -83,9 +114,6 @@ func (x *Sides[K]) Key(l Line) (K, uint64) {
 	e := x.line(l)
 	return e.key, e.hash
 }
-
-// Keys is the number of keys with records.
-func (x *Sides[K]) Keys() int { return x.lines.Len() }
 
 func (x *Sides[K]) rebuild() error {
 	for _, f := range x.rebuilds {
@@ -112,27 +140,50 @@ type Keep struct {
 	Ordered bool
 }
 
+// ends is when a record of a time is due to go.
+func (k *Keep) ends(timeNS int64) int64 {
+	after := int64(min(k.For, math.MaxInt64-1)) + 1
+	switch at := timeNS + after; {
+	case after > 0 && at < timeNS:
+		return math.MaxInt64
+	case after < 0 && at > timeNS:
+		return math.MinInt64
+	default:
+		return at
+	}
+}
+
+// behind is how many records newer than one must be there for it to go.
+func (k *Keep) behind() int {
+	if k.Newest {
+		return 1
+	}
+	return 0
+}
+
 // due is when the first record of a key is due to go.
 func (k *Keep) due(s *stamps) (atNS int64, ok bool) {
-	at := 0
-	if k.Newest {
-		at = 1
-	}
+	at := k.behind()
 	if k.Forever || s.len() <= at {
 		return 0, false
 	}
-	t, after := s.live()[at].timeNS, int64(min(k.For, math.MaxInt64-1))+1
-	switch {
-	case after > 0 && t > math.MaxInt64-after:
-		return math.MaxInt64, true
-	case after < 0 && t < math.MinInt64-after:
-		return math.MinInt64, true
+	return k.ends(s.live()[at].timeNS), true
+}
+
+// dueLen is how many records are due at nowNS, from the first on.
+func (k *Keep) dueLen(s *stamps, nowNS int64) (n int) {
+	if k.Forever {
+		return 0
 	}
-	return t + after, true
+	all, behind := s.live(), k.behind()
+	for n+behind < len(all) && k.ends(all[n+behind].timeNS) <= nowNS {
+		n++
+	}
+	return n
 }
 
 // recordKeying names a record by its number and the low half of its key's hash, of which 16 bits suffice for any key group. Numbers
-// follow one another, and so do the places in the table's index: look-ups of neighbours in time touch the same memory.
+// follow one another, and so do the places in a table's index.
 func recordKeying() (keying[uint64], error) {
 	numbers, err := codec.KeyOf[uint64]()
 	if err != nil {

@@ -79,6 +79,9 @@ func (s *stamps) makeRoom(p *stampPool) {
 // remove takes out [i, j). Little left in a large buffer moves into a small one.
 func (s *stamps) remove(p *stampPool, i, j int) {
 	switch n := s.len(); {
+	case j-i == n && cap(s.buf) <= stampsMin: // stays for the next record of the key
+		s.buf, s.head = s.buf[:0], 0
+		return
 	case j-i == n:
 		p.put(s.buf)
 		s.buf, s.head = nil, 0

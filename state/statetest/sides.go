@@ -177,24 +177,11 @@ func (b *sidesBed[K]) drain(e *env, nowNS int64) {
 		for k := range d.model {
 			want += d.due(k, nowNS)
 		}
-		last := int64(math.MinInt64)
 		got := 0
-		for l, ok := d.x.Due(nowNS); ok; l, ok = d.x.Due(nowNS) {
-			k, hash := b.lines.Key(l)
-			n := d.x.DueLen(l, nowNS)
-			if n != d.due(k, nowNS) || hash != b.keys.Hash(k) {
-				e.fatalf("key %v, hash %x: %d records are due at %d, want %d", k, hash, n, nowNS, d.due(k, nowNS))
-			}
-			if d.keep.Ordered {
-				if n = 1; d.x.TimeNS(l, 0) < last {
-					e.fatalf("key %v, time %d comes behind %d", k, d.x.TimeNS(l, 0), last)
-				}
-				last = d.x.TimeNS(l, 0)
-			}
-			d.x.Remove(l, 0, n)
-			d.x.Done(l)
-			d.model[k] = slices.Delete(d.model[k], 0, n)
-			got += n
+		if d.keep.Ordered {
+			got = b.takeDue(e, d, nowNS)
+		} else {
+			got = b.forget(e, d, nowNS)
 		}
 		// A side that is not ordered may keep some a while longer.
 		if got > want || d.keep.Ordered && got != want || nowNS == math.MaxInt64 && got != want {
@@ -211,6 +198,50 @@ func (b *sidesBed[K]) drain(e *env, nowNS int64) {
 			e.fatalf("NextNS is %d at %d, when nothing is kept", next, nowNS)
 		}
 	}
+}
+
+// takeDue takes out what is due of a side, one by one.
+func (b *sidesBed[K]) takeDue(e *env, d *sideBed[K], nowNS int64) (got int) {
+	e.t.Helper()
+	last := int64(math.MinInt64)
+	for l, ok := d.x.Due(nowNS); ok; l, ok = d.x.Due(nowNS) {
+		k, hash := b.lines.Key(l)
+		if d.due(k, nowNS) == 0 || hash != b.keys.Hash(k) {
+			e.fatalf("key %v, hash %x: none is due at %d", k, hash, nowNS)
+		}
+		if d.x.TimeNS(l, 0) < last {
+			e.fatalf("key %v, time %d comes behind %d", k, d.x.TimeNS(l, 0), last)
+		}
+		last = d.x.TimeNS(l, 0)
+		d.x.Remove(l, 0, 1)
+		d.x.Done(l)
+		d.model[k] = slices.Delete(d.model[k], 0, 1)
+		got++
+	}
+	return got
+}
+
+// forget drops what is due of a side: only that, and the oldest of each key.
+func (b *sidesBed[K]) forget(e *env, d *sideBed[K], nowNS int64) (got int) {
+	e.t.Helper()
+	for n := 1; n > 0; got += n {
+		n = d.x.Forget(nowNS, 1+e.rnd.IntN(40))
+	}
+	sum := 0
+	for k, rs := range d.model {
+		l := b.lines.At(b.keys.Hash(k), k)
+		gone := len(rs) - d.x.Len(l)
+		b.lines.Release(l)
+		if gone < 0 || gone > d.due(k, nowNS) {
+			e.fatalf("key %v: %d records are gone, %d were due at %d", k, gone, d.due(k, nowNS), nowNS)
+		}
+		d.model[k] = slices.Delete(rs, 0, gone)
+		sum += gone
+	}
+	if sum != got {
+		e.fatalf("%d records are gone, Forget says %d", sum, got)
+	}
+	return got
 }
 
 // checkSides restores the history and lets what comes back go on.
