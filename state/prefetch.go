@@ -41,6 +41,9 @@ func (c *core) readAhead(hashes []uint64, at []uintptr) {
 		p := &c.parts[c.partOf(h)]
 		if s := p.ix.slots[h>>32&p.ix.mask]; s != 0 {
 			read += p.touch(uint32(s) - 1)
+			if p.sl.stride > lineBytes {
+				read += p.touchRest(uint32(s) - 1)
+			}
 			if len(at) > 0 {
 				read += p.touchValue(uint32(s)-1, at)
 			}
@@ -66,6 +69,20 @@ func (p *part) touch(pos uint32) uint8 {
 	}
 	return n
 }
+
+// touchRest is touch for the further cache lines of a large entry, a few of them.
+func (p *part) touchRest(pos uint32) (n uint8) {
+	e := unsafe.Pointer(p.sl.at(pos))
+	for at := uint32(lineBytes); at < min(p.sl.stride, linesAhead*lineBytes); at += lineBytes {
+		n += *(*uint8)(unsafe.Add(e, at))
+	}
+	return n
+}
+
+const (
+	lineBytes  = 64 // of a cache line
+	linesAhead = 4
+)
 
 // touchValue is touch for the bytes of the value at pos that are at offsets at.
 func (p *part) touchValue(pos uint32, at []uintptr) (n uint8) {

@@ -117,7 +117,7 @@ func (d *Side[K, V]) Due(nowNS int64) (l Line, ok bool) {
 		if !ok {
 			return Line{}, false
 		}
-		l := Line{place(c.Node)}
+		l := d.x.lineAt(place(c.Node))
 		s := d.of(l)
 		if !s.noted || s.cellNS != c.DueNS {
 			continue // an earlier cell has been here
@@ -148,7 +148,7 @@ func (d *Side[K, V]) Forget(nowNS int64, limit int) (n int) {
 		}
 		d.readAhead(cells)
 		for _, c := range cells {
-			n += d.forget(Line{place(c.Node)}, c.DueNS, nowNS)
+			n += d.forget(d.x.lineAt(place(c.Node)), c.DueNS, nowNS)
 		}
 	}
 	return n
@@ -157,16 +157,28 @@ func (d *Side[K, V]) Forget(nowNS int64, limit int) (n int) {
 // forgetAhead is how many lines are read before the first is worked on: they lie far apart.
 const forgetAhead = 16
 
-// readAhead reads what forget will read.
+// readAhead reads what forget will read: the lines, then their oldest stamps, then those records, so that none of the reads of one
+// kind waits for another.
 func (d *Side[K, V]) readAhead(cells []agenda.Cell[uint64]) {
 	m, read := d.table.in.mem, uint8(0)
 	if m == nil {
 		return
 	}
-	for _, c := range cells {
-		at := place(c.Node)
-		if s := d.of(Line{at}); s.len() > 0 {
-			read += m.parts[at.part()].touch(uint32(s.live()[0].n))
+	var oldest [forgetAhead]*stamp
+	for i, c := range cells {
+		if s := d.of(d.x.lineAt(place(c.Node))); s.len() > 0 {
+			oldest[i] = &s.buf[s.head]
+		}
+	}
+	var at [forgetAhead]uint32
+	for i := range cells {
+		if oldest[i] != nil {
+			at[i] = uint32(oldest[i].n)
+		}
+	}
+	for i, c := range cells {
+		if oldest[i] != nil {
+			read += m.parts[place(c.Node).part()].touch(at[i])
 		}
 	}
 	m.ahead = read

@@ -83,7 +83,7 @@ func (d *Side[K, V]) rebuild() error {
 		m.loosen()
 	}
 	var bad error
-	lines := map[Line]bool{}
+	lines := map[place]bool{}
 	d.each(func(id, n uint64, r *kept[K, V]) {
 		hash := d.x.keys.hash(r.Key)
 		if hash&0xffff != id&0xffff {
@@ -97,10 +97,11 @@ func (d *Side[K, V]) rebuild() error {
 		}
 		s.buf = append(s.buf, stamp{r.TimeNS, n})
 		*next = max(*next, id>>16+1)
-		lines[l] = true
+		lines[l.at] = true
 	})
-	for l := range lines { // in any order: the calendar has an order of its own
-		s, part := d.of(l), l.at.part()
+	for at := range lines { // in any order: the calendar has an order of its own
+		l := d.x.lineAt(at)
+		s, part := d.of(l), at.part()
 		slices.SortFunc(s.live(), func(a, b stamp) int {
 			return cmp.Or(cmp.Compare(a.timeNS, b.timeNS), cmp.Compare(d.number(part, a.n), d.number(part, b.n)))
 		})

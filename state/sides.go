@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
@@ -43,8 +44,11 @@ type lineSide struct {
 	noted  bool  // there is one
 }
 
-// Line is a key's place in a Sides, good until the key has no record on either side.
-type Line struct{ at place }
+// Line is a key's place in a Sides, good until At or Due give the next one.
+type Line struct {
+	at place
+	in unsafe.Pointer // the line[K]
+}
 
 // NewSides makes the index of the sides of operator.
 func NewSides[K comparable](s *Store, operator string) (*Sides[K], error) {
@@ -61,7 +65,9 @@ func NewSides[K comparable](s *Store, operator string) (*Sides[K], error) {
 	return x, nil
 }
 
-func (x *Sides[K]) line(l Line) *line[K] { return (*line[K])(x.lines.in.mem.valueAt(l.at)) }
+func (x *Sides[K]) line(l Line) *line[K] { return (*line[K])(l.in) }
+
+func (x *Sides[K]) lineAt(at place) Line { return Line{at, x.lines.in.mem.valueAt(at)} }
 
 // At is the line of a key, made if there is none. It must get a record, or be given back by Release.
 func (x *Sides[K]) At(hash uint64, key K) Line {
@@ -72,7 +78,7 @@ func (x *Sides[K]) At(hash uint64, key K) Line {
 		v.idle = false
 		x.idle[at.part()]--
 	}
-	return Line{at}
+	return Line{at, unsafe.Pointer(v)}
 }
 
 // Release gives the line back if it has no records. Keys come again and again, so it stays until most lines of its part are idle.

@@ -17,10 +17,9 @@ type Queue[N any] struct {
 	before func(a, b N) bool // orders nodes of one time; nil: a bucket is handed out, in any order, when all of it is due
 	revise func(node N, dueNS int64) (nowNS int64, ok bool)
 
-	buckets map[int64]*segment[N] // by number
-	numbers []int64               // heap of the buckets' numbers
-	last    *segment[N]           // of bucket lastNo: neighbours in time come together
-	lastNo  int64
+	buckets map[int64]*segment[N]    // by number
+	numbers []int64                  // heap of the buckets' numbers
+	recent  [recentBuckets]recent[N] // by the low bits of a bucket's number: neighbours in time come together
 	spare   *segment[N]
 
 	active   []Cell[N] // of the bucket in hand and those before: a heap when ordered
@@ -33,7 +32,16 @@ type Cell[N any] struct {
 	Node  N
 }
 
-const segmentCells = 31
+// recent is a bucket that need not be looked for.
+type recent[N any] struct {
+	no int64
+	s  *segment[N] // nil: none
+}
+
+const (
+	segmentCells  = 31
+	recentBuckets = 64
+)
 
 // segment is a piece of a bucket.
 type segment[N any] struct {
@@ -55,7 +63,7 @@ func New[N any](span time.Duration, before func(a, b N) bool) Queue[N] {
 	for shift < shiftMax && int64(span) > bucketsPerSpan<<shift {
 		shift++
 	}
-	return Queue[N]{shift: shift, before: before, buckets: map[int64]*segment[N]{}, lastNo: math.MinInt64, activeNo: math.MinInt64}
+	return Queue[N]{shift: shift, before: before, buckets: map[int64]*segment[N]{}, activeNo: math.MinInt64}
 }
 
 // Revise has f look at each cell when the time of its bucket has come, before that is put in order: f says when the node is due by
@@ -69,20 +77,27 @@ func (c *Queue[N]) Push(dueNS int64, node N) {
 		c.activate(Cell[N]{dueNS, node})
 		return
 	}
-	s := c.last
-	if s == nil || no != c.lastNo {
-		s = c.buckets[no]
-		if s == nil {
-			c.addNumber(no)
-		}
+	r := &c.recent[no&(recentBuckets-1)]
+	s := r.s
+	if s == nil || no != r.no || s.n == segmentCells {
+		s = c.open(no)
+		r.no, r.s = no, s
+	}
+	s.cells[s.n] = Cell[N]{dueNS, node}
+	s.n++
+}
+
+// open is the segment of a bucket that has room.
+func (c *Queue[N]) open(no int64) *segment[N] {
+	s := c.buckets[no]
+	if s == nil {
+		c.addNumber(no)
 	}
 	if s == nil || s.n == segmentCells {
 		s = c.segment(s)
 		c.buckets[no] = s
 	}
-	s.cells[s.n] = Cell[N]{dueNS, node}
-	s.n++
-	c.last, c.lastNo = s, no
+	return s
 }
 
 func (c *Queue[N]) segment(next *segment[N]) *segment[N] {
@@ -153,8 +168,8 @@ func (c *Queue[N]) load(nowNS int64) bool {
 	no := c.popNumber()
 	s := c.buckets[no]
 	delete(c.buckets, no)
-	if c.lastNo == no {
-		c.last = nil
+	if r := &c.recent[no&(recentBuckets-1)]; r.no == no {
+		r.s = nil
 	}
 	c.activeNo = no
 	for s != nil {
