@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,12 +42,10 @@ type timerLoad struct {
 	stop   chan struct{}
 	end    sync.Once
 
-	fired        atomic.Int64
-	fromNS, toNS atomic.Int64
-	late         *hdrhistogram.Histogram
+	fired  atomic.Int64
+	window harness.Window
+	late   *hdrhistogram.Histogram
 }
-
-const neverNS = 1<<63 - 1
 
 // firstNS is when timer i is due first.
 func (l *timerLoad) firstNS(i int64) int64 { return l.baseNS + i*timerStepNS }
@@ -58,7 +55,7 @@ func (l *timerLoad) Stop() { l.end.Do(func() { close(l.stop) }) }
 
 // Write takes a batch of timers that arrived at nowNS.
 func (l *timerLoad) Write(nowNS int64, n int, dueNS func(i int) int64) {
-	if nowNS >= l.fromNS.Load() && nowNS < l.toNS.Load() {
+	if l.window.Holds(nowNS) {
 		for i := range n {
 			// The only error is a value above the histogram's 60 s.
 			_ = l.late.RecordValue(nowNS - dueNS(i))
@@ -67,37 +64,17 @@ func (l *timerLoad) Write(nowNS int64, n int, dueNS func(i int) int64) {
 	l.fired.Add(int64(n))
 }
 
-// measure runs a job around one measured window.
+// measureTimers runs a job around one measured window, which begins when all timers are set.
 func measureTimers(ctx context.Context, o harness.Options, job func(context.Context, *timerLoad) error) (s harness.Sample, err error) {
-	l := &timerLoad{stop: make(chan struct{}), late: harness.NewHistogram()}
-	l.fromNS.Store(neverNS)
-	l.toNS.Store(neverNS)
-	l.baseNS = harness.NowNS() + int64(timerLead)
-	done := make(chan error, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		defer cancel()
-		done <- job(ctx, l)
-	}()
-	s, err = l.watch(ctx, o)
-	l.Stop()
-	if e := <-done; e != nil {
-		return s, e
-	}
+	l := &timerLoad{stop: make(chan struct{}), late: harness.NewHistogram(), baseNS: harness.NowNS() + int64(timerLead)}
+	s, err = harness.Run{
+		Job:    func(ctx context.Context) error { return job(ctx, l) },
+		Stop:   l.Stop,
+		Filled: func() bool { return harness.NowNS() >= l.baseNS },
+		Count:  l.fired.Load,
+		Window: &l.window,
+	}.Measure(ctx, o)
 	s.RatePerSecond, s.Latency = timersPerSecond, l.late
-	return s, err
-}
-
-func (l *timerLoad) watch(ctx context.Context, o harness.Options) (s harness.Sample, err error) {
-	lead := time.Duration(l.baseNS - harness.NowNS())
-	if err := harness.Wait(ctx, lead+o.WarmUp()); err != nil {
-		return s, err
-	}
-	runtime.GC()
-	l.fromNS.Store(harness.NowNS())
-	s, err = harness.Watch(ctx, o.Window(), l.fired.Load)
-	l.toNS.Store(harness.NowNS())
 	return s, err
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"time"
 
 	"github.com/millrace-io/millrace/benchmarks/harness"
 )
@@ -47,52 +45,27 @@ func (j Job) Output(ctx context.Context, l Load, records int64) (uint64, error) 
 	return m.hash(), nil
 }
 
-// window runs the job around one measured window: fill, collect, warm up, measure, stop, drain.
+// window runs the job around one measured window.
 func (j Job) window(ctx context.Context, l Load, o harness.Options) (s harness.Sample, err error) {
 	g, err := l.New()
 	if err != nil {
 		return s, err
 	}
 	m := newMeter(l)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	done := make(chan error, 1)
-	go func() {
-		err := j(ctx, g, m)
-		cancel(errEnded)
-		done <- err
-	}()
-	s, err = m.window(ctx, l, o)
-	g.Stop()
+	s, err = harness.Run{
+		Job:    func(ctx context.Context) error { return errors.Join(j(ctx, g, m), g.Close()) },
+		Stop:   g.Stop,
+		Filled: func() bool { return m.Seen() >= int64(len(l.Keys)) },
+		Count:  m.Seen,
+		Window: &m.window,
+	}.Measure(ctx, o)
 	if err != nil {
-		cancel(err) // ends a job, too, that no longer asks its source
-	}
-	if err := errors.Join(err, <-done, g.Close()); err != nil {
 		return s, err
 	}
 	if l.RatePerSecond > 0 {
 		s.RatePerSecond, s.Latency, s.Hop = l.RatePerSecond, m.latency, m.hop
 	}
 	return s, nil
-}
-
-var errEnded = errors.New("job ended before its window did")
-
-// window waits for the fill, warms up and measures.
-func (m *Meter) window(ctx context.Context, l Load, o harness.Options) (s harness.Sample, err error) {
-	for m.Seen() < int64(len(l.Keys)) {
-		if err := harness.Wait(ctx, time.Millisecond); err != nil {
-			return s, err
-		}
-	}
-	if err := harness.Wait(ctx, o.WarmUp()); err != nil {
-		return s, err
-	}
-	runtime.GC()
-	m.Begin()
-	s, err = harness.Watch(ctx, o.Window(), m.Seen)
-	m.End()
-	return s, err
 }
 
 // Contestant makes the job a contestant: a closed loop of throughput, an open loop at the load's rate, and the counts of

@@ -10,30 +10,19 @@ import (
 	"github.com/millrace-io/millrace/flow"
 )
 
-// Meter is the end of a contestant. One goroutine, the sink's, calls Write; Seen, Begin and End may come from any. The
+// Meter is the end of a contestant. One goroutine, the sink's, calls Write; Seen may come from any. The
 // histograms are safe to read when the sink has ended.
 type Meter struct {
 	latency, hop *hdrhistogram.Histogram
-	fromNS, toNS atomic.Int64
+	window       harness.Window // of what arrives meanwhile
 	seen         atomic.Int64
 	last         map[string]int64 // newest count per key; nil unless the output is compared
 	openLoop     bool
 }
 
 func newMeter(l Load) *Meter {
-	m := &Meter{latency: harness.NewHistogram(), hop: harness.NewHistogram(), openLoop: l.RatePerSecond > 0}
-	m.fromNS.Store(never)
-	m.toNS.Store(never)
-	return m
+	return &Meter{latency: harness.NewHistogram(), hop: harness.NewHistogram(), openLoop: l.RatePerSecond > 0}
 }
-
-const never = 1<<63 - 1
-
-// Begin opens the measured window for what arrives from now on.
-func (m *Meter) Begin() { m.fromNS.Store(harness.NowNS()) }
-
-// End closes it.
-func (m *Meter) End() { m.toNS.Store(harness.NowNS()) }
 
 // Seen is how many records have arrived, those of the fill included.
 func (m *Meter) Seen() int64 { return m.seen.Load() }
@@ -41,7 +30,7 @@ func (m *Meter) Seen() int64 { return m.seen.Load() }
 // Write takes the records of a batch that arrived at nowNS. In a closed loop, where times say how full the lanes are and
 // nothing else, one histogram entry is made per record, in an open loop a second one for the hop.
 func (m *Meter) Write(nowNS int64, records []flow.Record[Result]) {
-	if nowNS >= m.fromNS.Load() && nowNS < m.toNS.Load() {
+	if m.window.Holds(nowNS) {
 		m.record(nowNS, records)
 	}
 	if m.last != nil {
