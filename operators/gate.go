@@ -44,6 +44,31 @@ func (h *heldRow[R]) decode(data []byte) (r R) {
 	return r
 }
 
+// gatedRows is how a gate that holds rows under their keys takes and gives them.
+type gatedRows[RK comparable, R any] struct {
+	row  func(R) RK
+	key  *RowKey[RK]
+	rows *heldRow[R]
+	next func(R)
+}
+
+func newGatedRows[RK comparable, R any](id string, row func(R) RK, next func(R)) (g gatedRows[RK, R], err error) {
+	key, err := NewRowKey[RK]()
+	if err != nil {
+		return g, err
+	}
+	rows, err := newHeldRow[R](id)
+	return gatedRows[RK, R]{row, key, rows, next}, err
+}
+
+// held is a row's key, and the row as it is held.
+func (g *gatedRows[RK, R]) held(r R) (key string, row []byte) {
+	return g.key.of(g.row(r)), g.rows.encode(r)
+}
+
+// emit emits a row that was held.
+func (g *gatedRows[RK, R]) emit(row []byte) { g.next(g.rows.decode(row)) }
+
 // hashString is the hash of a string as a key.
 var hashString = func() func(string) uint64 {
 	key, err := codec.KeyOf[string]()

@@ -12,11 +12,8 @@ import (
 // The rows have a copy here, also where they stand in an aggregation's own state: that one has as many tasks as it likes, none of
 // which knows whether the others' rows changed, and may get more of them with the next start.
 type CompleteGate[RK comparable, R any] struct {
-	*keptTable
-	row  func(R) RK
-	key  *RowKey[RK]
-	rows *heldRow[R]
-	next func(R)
+	kept *keptTable
+	rows gatedRows[RK, R]
 }
 
 // keptTable is a whole result.
@@ -44,11 +41,7 @@ const only = "only"
 
 // NewCompleteGate registers the operator with e and returns its step.
 func NewCompleteGate[RK comparable, R any](e *Env, id string, row func(R) RK, next func(R)) (func(R), error) {
-	key, err := NewRowKey[RK]()
-	if err != nil {
-		return nil, err
-	}
-	rows, err := newHeldRow[R](id)
+	rows, err := newGatedRows(id, row, next)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +49,7 @@ func NewCompleteGate[RK comparable, R any](e *Env, id string, row func(R) RK, ne
 	if err != nil {
 		return nil, err
 	}
-	g := &CompleteGate[RK, R]{kept, row, key, rows, next}
+	g := &CompleteGate[RK, R]{kept, rows}
 	e.AddTriggered(g)
 	return g.take, nil
 }
@@ -74,8 +67,8 @@ func newKeptTable(e *Env, id string) (*keptTable, error) {
 }
 
 func (g *CompleteGate[RK, R]) take(r R) {
-	if k := g.env.Kind; k != flow.UpdateBefore && k != flow.Final {
-		g.keep(g.key.of(g.row(r)), g.rows.encode(r))
+	if k := g.kept.env.Kind; k != flow.UpdateBefore && k != flow.Final {
+		g.kept.keep(g.rows.held(r))
 	}
 }
 
@@ -93,7 +86,7 @@ func (t *keptTable) keep(key string, row []byte) {
 
 // Resume implements Triggered.
 func (g *CompleteGate[RK, R]) Resume(n int) (more bool) {
-	return g.emit(n, func(row []byte) { g.next(g.rows.decode(row)) })
+	return g.kept.emit(n, g.rows.emit)
 }
 
 func (t *keptTable) emit(n int, next func(row []byte)) (more bool) {

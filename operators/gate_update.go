@@ -14,10 +14,7 @@ import (
 // What it holds stands in its state, since an epoch may be cut within a batch.
 type UpdateGate[RK comparable, R any] struct {
 	*heldChanges
-	row  func(R) RK
-	key  *RowKey[RK]
-	rows *heldRow[R]
-	next func(R)
+	rows gatedRows[RK, R]
 }
 
 // heldChanges is what became of rows in the batch so far.
@@ -60,11 +57,7 @@ func NewUpdatePass[RK comparable, R any](e *Env, id string, row func(R) RK, next
 }
 
 func newUpdateGate[RK comparable, R any](e *Env, id string, row func(R) RK, next func(R)) (*UpdateGate[RK, R], error) {
-	key, err := NewRowKey[RK]()
-	if err != nil {
-		return nil, err
-	}
-	rows, err := newHeldRow[R](id)
+	rows, err := newGatedRows(id, row, next)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +65,7 @@ func newUpdateGate[RK comparable, R any](e *Env, id string, row func(R) RK, next
 	if err != nil {
 		return nil, err
 	}
-	return &UpdateGate[RK, R]{held, row, key, rows, next}, nil
+	return &UpdateGate[RK, R]{held, rows}, nil
 }
 
 func newHeldChanges(e *Env, id string) (*heldChanges, error) {
@@ -85,7 +78,7 @@ func newHeldChanges(e *Env, id string) (*heldChanges, error) {
 
 func (g *UpdateGate[RK, R]) take(r R) {
 	if g.env.Kind != flow.Final {
-		g.note(g.key.of(g.row(r)), g.rows.encode(r))
+		g.note(g.rows.held(r))
 	}
 }
 
@@ -126,7 +119,7 @@ func (g *UpdateGate[RK, R]) Resume(n int) (more bool) {
 	n = min(n, len(g.order))
 	for _, key := range g.order[:n] {
 		if row, ok := g.release(key); ok {
-			g.next(g.rows.decode(row))
+			g.rows.emit(row)
 		}
 	}
 	g.env.Kind = flow.Insert

@@ -69,8 +69,19 @@ func (o Options) Profiled(name string, run func() error) (err error) {
 	return run()
 }
 
-// publish writes the table, the plots and, as the last line, the JSON.
+// publish shows the report and writes, as the last line, the JSON.
 func (b Benchmark) publish(w io.Writer, rep Report, o Options) error {
+	if err := b.Show(w, rep, o); err != nil || !o.JSON {
+		return err
+	}
+	if err := json.NewEncoder(w).Encode(rep); err != nil {
+		return fmt.Errorf("write report of %q: %w", b.Name, err)
+	}
+	return nil
+}
+
+// Show writes the table and the plots, and where these are.
+func (b Benchmark) Show(w io.Writer, rep Report, o Options) error {
 	if err := rep.WriteTable(w, b.Base.Name, b.Subject.Name); err != nil {
 		return err
 	}
@@ -80,12 +91,6 @@ func (b Benchmark) publish(w io.Writer, rep Report, o Options) error {
 	}
 	for _, p := range paths {
 		fmt.Fprintln(w, "plot:", p)
-	}
-	if !o.JSON {
-		return nil
-	}
-	if err := json.NewEncoder(w).Encode(rep); err != nil {
-		return fmt.Errorf("write report of %q: %w", b.Name, err)
 	}
 	return nil
 }

@@ -36,15 +36,8 @@ func (r *result) add(ctx context.Context, w, progress io.Writer, o harness.Optio
 	if err != nil {
 		return err
 	}
-	if err := rep.WriteTable(w, b.Base.Name, b.Subject.Name); err != nil {
+	if err := b.Show(w, rep, o); err != nil {
 		return err
-	}
-	paths, err := rep.WritePlots(o.Out, b.Base.Name, b.Subject.Name)
-	if err != nil {
-		return err
-	}
-	for _, p := range paths {
-		fmt.Fprintln(w, "plot:", p)
 	}
 	fmt.Fprintln(w)
 	r.order = append(r.order, name)
