@@ -69,11 +69,7 @@ func TestOpenTransactionIsBehindTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	tx.produce(t, record(topic, 0, "open"))
-	cfg := config(b, topic)
-	cfg.Bounded = false
-	src := kafkasource.New(cfg, codec.String)
-	s := splitsOf(t, src)[0]
-	r := open(t, src, s, s.Start)
+	_, _, r := follow(t, b, topic)
 	defer r.Close()
 	if got := toAtEnd(t, r, 10); !slices.Equal(got, []string{"a"}) {
 		t.Errorf("got %q", got)

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/sources"
 	"github.com/millrace-io/millrace/sources/kafkasource"
@@ -160,6 +161,16 @@ func open[T any](t testing.TB, src sources.Source[T], s flow.Split, from flow.Po
 		t.Fatalf("open %q: %v", s.ID, err)
 	}
 	return r
+}
+
+// follow reads the first partition of a topic, which does not end. The caller closes the reader.
+func follow(t testing.TB, b *broker, topic string) (*kafkasource.Source[string], flow.Split, sources.Reader[string]) {
+	t.Helper()
+	cfg := config(b, topic)
+	cfg.Bounded = false
+	src := kafkasource.New(cfg, codec.String)
+	s := splitsOf(t, src)[0]
+	return src, s, open(t, src, s, s.Start)
 }
 
 // take reads n records, or to the end when n is negative.

@@ -59,11 +59,7 @@ func TestLostBrokerAsksForAnotherAttempt(t *testing.T) {
 	c := fake(t)
 	b := connect(t, c.ListenAddrs())
 	topic := b.create(t, 1)
-	cfg := config(b, topic)
-	cfg.Bounded = false
-	src := kafkasource.New(cfg, codec.String)
-	s := splitsOf(t, src)[0]
-	r := open(t, src, s, s.Start)
+	src, s, r := follow(t, b, topic)
 	defer r.Close()
 	c.Close()
 	if err := readOne(t, r); !errors.Is(err, sources.ErrDisconnected) {
@@ -82,11 +78,7 @@ func TestMovedLeaderAsksForAnotherAttempt(t *testing.T) {
 	b := connect(t, c.ListenAddrs())
 	topic := b.create(t, 1)
 	b.values(t, topic, 0, "a")
-	cfg := config(b, topic)
-	cfg.Bounded = false
-	src := kafkasource.New(cfg, codec.String)
-	s := splitsOf(t, src)[0]
-	r := open(t, src, s, s.Start)
+	src, s, r := follow(t, b, topic)
 	defer r.Close()
 	_, _, at := take(t, r, 1)
 	if err := c.MoveTopicPartition(topic, 0, 1-c.LeaderFor(topic, 0)); err != nil {

@@ -360,11 +360,7 @@ func TestPositionPassesWhatCannotBeSeen(t *testing.T) {
 	if err := tx.client.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
 		t.Fatal(err)
 	}
-	cfg := config(b, topic)
-	cfg.Bounded = false
-	src := kafkasource.New(cfg, codec.String)
-	s := splitsOf(t, src)[0]
-	r := open(t, src, s, s.Start)
+	_, _, r := follow(t, b, topic)
 	defer r.Close()
 	batch := &sources.Batch[string]{Records: make([]flow.Record[string], 0, 10)}
 	for len(batch.Next) == 0 || batch.Next[7] < 3 { // two records and the control record
@@ -378,11 +374,7 @@ func TestPositionPassesWhatCannotBeSeen(t *testing.T) {
 func TestReadsWhileRecordsCome(t *testing.T) {
 	b := start(t)
 	topic := b.create(t, 1)
-	cfg := config(b, topic)
-	cfg.Bounded = false
-	src := kafkasource.New(cfg, codec.String)
-	s := splitsOf(t, src)[0]
-	r := open(t, src, s, s.Start)
+	_, _, r := follow(t, b, topic)
 	defer r.Close()
 	for _, v := range numbered("live", 20) {
 		b.values(t, topic, 0, v)
