@@ -37,7 +37,7 @@ type Lane[T any] struct {
 	c        chan *flow.Batch[T]
 	pool     *Pool[T]
 	consumer *Bell       // rung when a batch arrives
-	producer *Bell       // rung when room was made for a producer that was refused
+	producer *Bell       // rung when there is room again for a producer that was refused
 	refused  atomic.Bool // the producer waits for room
 	refuse   func() bool // see Refuse
 }
@@ -47,7 +47,7 @@ func NewLane[T any](batchesMax int, pool *Pool[T], producer, consumer *Bell) *La
 	return &Lane[T]{c: make(chan *flow.Batch[T], batchesMax), pool: pool, producer: producer, consumer: consumer}
 }
 
-// TrySend hands b over, or refuses when the lane is full: then the producer's bell rings when there is room.
+// TrySend hands b over, or refuses when the lane is full: then the producer's bell rings when there is Room.
 func (l *Lane[T]) TrySend(b *flow.Batch[T]) bool {
 	if l.refuse != nil && l.refuse() {
 		return false
@@ -80,10 +80,20 @@ func (l *Lane[T]) TryReceive() *flow.Batch[T] {
 	}
 }
 
+// made rings for a producer that was refused, once there is Room.
 func (l *Lane[T]) made() {
-	if l.refused.Load() && l.refused.CompareAndSwap(true, false) {
+	if l.refused.Load() && l.Room() && l.refused.CompareAndSwap(true, false) {
 		l.producer.Ring()
 	}
+}
+
+// Room says whether a producer that was refused should go on: half of a full lane must have gone. Waking it for each batch that
+// leaves costs as much as the records of a batch do.
+func (l *Lane[T]) Room() bool {
+	if l.refuse != nil { // it refuses without being full, and nobody will ring
+		return l.Len() < l.Cap()
+	}
+	return l.Len() <= l.Cap()/2
 }
 
 // Refuse makes TrySend refuse whenever f says so, although there is room: for tests of what a refused producer does. It must be

@@ -135,6 +135,29 @@ func TestAFullLaneRefusesAndRingsWhenThereIsRoom(t *testing.T) {
 	}
 }
 
+// A producer that was refused is not woken for each batch that leaves, but when half of them have.
+func TestARefusedProducerIsRungAtHalf(t *testing.T) {
+	p := newPair(1, 8)
+	for i := range 9 {
+		p.out.Add(0, i, 0, 0)
+	}
+	for left := 8; left > 0; left-- {
+		if want := left <= 4; p.out.Room() != want {
+			t.Fatalf("room %t with %d batches of 8 waiting", !want, left)
+		}
+		if left == 5 {
+			rung := make(chan bool)
+			go func() { rung <- p.producer.Sleep(-1, p.out.Room) }()
+			p.in.Take()
+			p.in.Deliver()
+			<-rung
+			continue
+		}
+		p.in.Take()
+		p.in.Deliver()
+	}
+}
+
 func TestALostBatchEndsTheAttempt(t *testing.T) {
 	p := newPair(1, 4)
 	p.out.Add(0, 1, 0, 0)

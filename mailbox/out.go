@@ -178,7 +178,7 @@ func (o *Out[T]) Retry() bool {
 // Room implements Outlet.
 func (o *Out[T]) Room() bool {
 	for i, q := range o.pending {
-		if len(q) > 0 && o.lanes[i].Len() < o.lanes[i].Cap() {
+		if len(q) > 0 && o.lanes[i].Room() {
 			return true
 		}
 	}
