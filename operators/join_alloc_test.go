@@ -54,10 +54,7 @@ func TestJoinsAndDedupAllocateNothing(t *testing.T) {
 					f(i, c)
 					if i++; i%benchBatch == 0 {
 						clock.WatermarkNS = max(clock.WatermarkNS, c.AtNS-benchJitter)
-						for _, o := range e.EventTimed() {
-							for o.FireEvent(256) {
-							}
-						}
+						fire(e)
 					}
 				}
 			}

@@ -80,10 +80,7 @@ func (x *bed) feed(b *testing.B, f func(i int, c click)) {
 		f(i, c)
 		if i%benchBatch == benchBatch-1 {
 			x.env.Clock.WatermarkNS = int64(i)*benchStepNS - benchDelayNS
-			for _, o := range x.env.EventTimed() {
-				for o.FireEvent(256) {
-				}
-			}
+			fire(x.env)
 			s.Step(2 * benchBatch)
 		}
 		if i%benchEpoch == benchEpoch-1 {

@@ -227,11 +227,13 @@ func (x *aligned[K, T, A, V]) nextPane(s held[A], hash uint64, k K, p int64) int
 	return max(p, first)
 }
 
-// forget drops the blocks of a key that no pane from next on needs; pane p is done.
+// forget drops the blocks of a key that no pane from next on needs; pane p is done. Keys keep them some slices longer than they must,
+// each as many as its hash says, since the blocks of all keys end at the same slice: else one firing of many would drop them all.
 func (x *aligned[K, T, A, V]) forget(s held[A], d *dueKey[K, A], p, next int64) {
-	from, to := p*x.parts>>x.bits, s.Last>>x.bits+1
+	longer := int64(d.hash>>16) & (1<<x.bits - 1)
+	from, to := (p*x.parts-longer)>>x.bits, s.Last>>x.bits+1
 	if next != never {
-		to = min(to, next*x.parts>>x.bits)
+		to = min(to, (next*x.parts-longer)>>x.bits)
 	}
 	for n := from; n < to; n++ {
 		x.keys.oldDrop(d.hash, d.key, n)
