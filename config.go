@@ -98,7 +98,7 @@ type Config struct {
 
 	// BatchRecords is the most records that travel together; 0 means 256. A task that would wait sends what it has.
 	BatchRecords int
-	// LaneBatches is how many batches a lane holds before its producer has to wait; 0 means 8.
+	// LaneBatches is how many batches a lane holds before its producer has to wait; 0 means 16.
 	LaneBatches int
 
 	// RestartsMax is how many attempts in a row may fail without a complete epoch between them; 0 means 10, negative: no restart at
@@ -128,7 +128,7 @@ const (
 	defaultRestartMin  = 100 * time.Millisecond
 	defaultRestartMax  = 10 * time.Second
 	defaultBatch       = 256
-	defaultLane        = 8
+	defaultLane        = 16
 	defaultCacheBytes  = 256 << 20
 	stopTimeout        = 30 * time.Second
 )

@@ -27,6 +27,7 @@ type core struct {
 	touched [2][]int32 // parts whose buffer of that epoch is not empty
 
 	pointers bool  // values hold pointers
+	whole    bool  // who looks an entry up needs all of it, not its beginning: readAhead reads as much
 	ahead    uint8 // what readAhead made of its reads, so that they are not left out
 	n        int   // entries
 	keyBytes int64 // of the living keys

@@ -41,7 +41,7 @@ func (c *core) readAhead(hashes []uint64, at []uintptr) {
 		p := &c.parts[c.partOf(h)]
 		if s := p.ix.slots[h>>32&p.ix.mask]; s != 0 {
 			read += p.touch(uint32(s) - 1)
-			if p.sl.stride > lineBytes {
+			if c.whole {
 				read += p.touchRest(uint32(s) - 1)
 			}
 			if len(at) > 0 {

@@ -58,7 +58,7 @@ func NewSides[K comparable](s *Store, operator string) (*Sides[K], error) {
 	}
 	x := &Sides[K]{s: s, operator: operator, keys: keys, next: make([]uint64, s.o.Groups.Len()), idle: make([]int, s.o.Groups.Len())}
 	lines := newCore(s, operator, "lines", keys.untyped(), unwritten[line[K]]("", true))
-	lines.volatile = true
+	lines.volatile, lines.whole = true, true
 	s.derived = append(s.derived, lines)
 	x.lines = &Table[K, line[K]]{in: cells{mem: lines}, keys: keys}
 	s.restores = append(s.restores, x.rebuild)
