@@ -43,7 +43,7 @@ func TestFoldPolicyBoundsRestoreAndWriting(t *testing.T) {
 		if a := float64(written) / float64(c.size*epochs); a > 8 {
 			t.Errorf("%+v: each byte is rewritten %.1f times", c, a)
 		}
-		if most > 100 {
+		if most > 60 {
 			t.Errorf("%+v: %d runs", c, most)
 		}
 		t.Logf("%+v: rewritten %.1f times, at most %d runs, %.2f times the state", c, float64(written)/float64(c.size*epochs), most, float64(worst)/float64(c.live))

@@ -20,7 +20,7 @@ type Options struct {
 	Job       string // the job's name; must match the lineage's
 	Plan      Plan   // must match the plan of the newest complete epoch, but for what Evolve can rewrite
 	KeyGroups int    // of a new lineage; 0 means flow.DefaultKeyGroups. An existing lineage keeps its own: Log.KeyGroups
-	FoldRuns  int    // runs of similar size that are folded into one; 0 means 48, at least 2
+	FoldRuns  int    // runs of similar size that are folded into one; 0 means 24, at least 2
 
 	// Evolve gives the rewriting of values from one schema of a state to the one in Plan; its error, which Open returns,
 	// names operator, state and field. Open calls it, once for each state whose values have another schema; Restore calls
@@ -28,8 +28,8 @@ type Options struct {
 	Evolve func(was, is delta.Schema) (Rewrite, error)
 }
 
-// foldRunsDefault keeps write amplification near one per factor of 48 in size, and few enough files to restore from.
-const foldRunsDefault = 48
+// foldRunsDefault keeps write amplification near one per factor of 24 in size, and few enough files to restore from.
+const foldRunsDefault = 24
 
 // Plan is what must be the same in the checkpoint and in the topology.
 type Plan struct {
