@@ -251,7 +251,8 @@ func TestEveryPacesBatches(t *testing.T) {
 // end is something. A trigger that ends the job refuses it.
 func TestASourceWithoutEnds(t *testing.T) {
 	for _, c := range []millrace.Config{
-		{Trigger: millrace.MicroBatch()}, {Trigger: millrace.Every(time.Second)},
+		{Trigger: millrace.MicroBatch()},
+		{Trigger: millrace.Every(time.Second)},
 		{Trigger: millrace.MicroBatch(), BatchRecords: 1}, // a reader that has filled one says with another that nothing is behind it
 	} {
 		t.Run(fmt.Sprint(c.Trigger, " ", c.BatchRecords), func(t *testing.T) {

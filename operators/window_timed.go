@@ -20,11 +20,14 @@ func newTimedWindows[K comparable, T any](e *Env, c WindowConfig, late func(T)) 
 	return timedWindows[K, T]{env: e, config: c, firing: f, late: late, deferred: c.Changes && !f.each(), stale: true}
 }
 
-// register registers operator x, of which w is a part, with its task. fire emits what is deferred of a key.
-func (w *timedWindows[K, T]) register(x interface {
+// timedHolding is a window operator to its task.
+type timedHolding interface {
 	EventTimed
 	Holding
-}, fire func(state.At[K])) {
+}
+
+// register registers operator x, of which w is a part, with its task. fire emits what is deferred of a key.
+func (w *timedWindows[K, T]) register(x timedHolding, fire func(state.At[K])) {
 	w.env.Store.AfterRestore(func() error { w.stale = true; return nil })
 	w.env.AddEventTimed(x)
 	if w.config.Grace > 0 {

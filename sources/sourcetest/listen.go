@@ -25,7 +25,9 @@ func Listen(t testing.TB, serve func(net.Conn)) (addr string) {
 		}
 	}()
 	t.Cleanup(func() {
-		l.Close()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
 		<-done
 	})
 	return l.Addr().String()
