@@ -38,8 +38,7 @@ func TestJoinsAndDedupAllocateNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := &state.Clock{WatermarkNS: flow.NoWatermarkNS}
-			store := state.NewStore(state.Options{Groups: flow.RangeOf(0, flow.DefaultKeyGroups, 1), Clock: clock, Volatile: true})
-			e := &operators.Env{Clock: clock, Store: store}
+			e := volatileEnv(clock)
 			f, err := declare(e)
 			if err != nil {
 				t.Fatal(err)
@@ -61,11 +60,11 @@ func TestJoinsAndDedupAllocateNothing(t *testing.T) {
 			for i < 400_000 {
 				some()
 			}
-			entries := store.Entries()
+			entries := e.Store.Entries()
 			if n := testing.AllocsPerRun(50, some); n > 5 { // growth of a buffer now and then
 				t.Errorf("%v allocations for %d records", n, 10*benchBatch)
 			}
-			if now := store.Entries(); now > entries*3/2+1000 {
+			if now := e.Store.Entries(); now > entries*3/2+1000 {
 				t.Errorf("%d entries, and %d a while later", entries, now)
 			}
 		})
@@ -90,7 +89,7 @@ func joinClicks(e *operators.Env, kind operators.JoinKind) (func(int, click), er
 func TestHotKeysAreNotQuadratic(t *testing.T) {
 	reads := func(kept int) float64 {
 		clock := &state.Clock{WatermarkNS: flow.NoWatermarkNS}
-		e := &operators.Env{Clock: clock, Store: state.NewStore(state.Options{Groups: flow.RangeOf(0, flow.DefaultKeyGroups, 1), Clock: clock, Volatile: true})}
+		e := volatileEnv(clock)
 		f, err := joinOne(e)
 		if err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 func TestFiringsShareTheDrops(t *testing.T) {
 	const keys, slide = 1000, 100 * time.Millisecond
 	clock := &state.Clock{WatermarkNS: flow.NoWatermarkNS}
-	e := &operators.Env{Clock: clock, Store: state.NewStore(state.Options{Groups: flow.RangeOf(0, flow.DefaultKeyGroups, 1), Clock: clock, Volatile: true})}
+	e := volatileEnv(clock)
 	f, err := operators.NewAligned(e, "window", operators.Sliding(10*time.Second, slide, 0), operators.WindowConfig{Finals: true},
 		click.ad, operators.SumOf(func(c click) int64 { return c.Value }), nil, func(operators.Pane[int64, int64]) {})
 	if err != nil {
@@ -44,6 +44,11 @@ func TestFiringsShareTheDrops(t *testing.T) {
 	if n := e.Store.Entries(); n != 0 {
 		t.Errorf("%d entries are left when all windows have ended", n)
 	}
+}
+
+// volatileEnv is what one task gives its operators, in a job without snapshots.
+func volatileEnv(clock *state.Clock) *operators.Env {
+	return &operators.Env{Clock: clock, Store: state.NewStore(state.Options{Groups: flow.RangeOf(0, flow.DefaultKeyGroups, 1), Clock: clock, Volatile: true})}
 }
 
 // fire lets all that is due in event time happen.
