@@ -10,6 +10,7 @@ import (
 	"github.com/millrace-io/millrace/internal/delta"
 	"github.com/millrace-io/millrace/internal/plan"
 	"github.com/millrace-io/millrace/operators"
+	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/state"
 )
 
@@ -150,6 +151,9 @@ func (d *deployment) result() *actors.Deployment {
 		if s.Keyed {
 			out.Stores[s.ID] = d.tasks(s.ID)
 		}
+		if t, ok := s.sink.(sinks.Transactional); ok {
+			out.Sinks = append(out.Sinks, actors.SinkGroup{ID: s.ID, Recover: d.recovery(s, t), Tasks: d.tasks(s.ID)})
+		}
 		if s.Source {
 			out.Groups = append(out.Groups, actors.SourceGroup{
 				ID: s.ID, Splits: s.splits.find, DiscoverEvery: s.splits.discoverEvery, Tasks: d.tasks(s.ID),
@@ -165,6 +169,9 @@ func (d *deployment) schemas() []delta.Schema {
 	for _, s := range d.job.steps {
 		if s.Source {
 			all = append(all, delta.Schema{Operator: s.ID, State: actors.SplitsState, Key: `"string"`, Value: `"bytes"`})
+		}
+		if _, ok := s.sink.(sinks.Transactional); ok {
+			all = append(all, delta.Schema{Operator: s.ID, State: actors.PreparedState, Key: `"bytes"`, Value: `"bytes"`})
 		}
 		if s.keeps {
 			all = append(all, delta.Schema{Operator: s.ID, State: actors.WaitingState, Key: `"bytes"`, Value: `"bytes"`})

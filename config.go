@@ -80,7 +80,8 @@ type Config struct {
 	// into larger files in the background: a restore reads at most about twice the state, and the epochs since. 0 means 1 s,
 	// at least 10 ms.
 	CheckpointEvery time.Duration
-	// CommitEvery is the time between two epochs; 0 means CheckpointEvery, at least 10 ms.
+	// CommitEvery is the time between two epochs, at least 10 ms. 0 means 20 ms when a sink publishes its output with each epoch
+	// (sinks.PerEpoch), else CheckpointEvery.
 	CommitEvery time.Duration
 	// EpochTimeout is how long an epoch may take before it is abandoned and its changes go into the next; 0 means 30 s. The
 	// epoch that drains the job at its end, also under AtMostOnce, is one of them.

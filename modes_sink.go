@@ -66,15 +66,23 @@ func sinkEnd[T any](s *step, sink sinks.Sink[T], m Mode) func(*taskBuild) actors
 		if tb.d.rehearsal {
 			return discard[T]{}
 		}
-		w, err := sink.Open(tb.d.ctx, sinks.Instance{
-			Job: tb.d.job.name, Lineage: tb.d.lineage, Operator: s.ID, Task: tb.task.Index, Tasks: tb.task.Count, Attempt: tb.d.attempt,
-			Mode: m, Batched: batched(tb.d.config, m), Resumes: tb.d.config.StateDir != "" && tb.d.config.Guarantee != AtMostOnce,
-		})
+		w, err := sink.Open(tb.d.ctx, tb.d.instance(s, tb.task.Index, tb.task.Count))
+		if err == nil {
+			err = wellCommitted(sink, w)
+		}
 		if err != nil {
 			tb.d.fault(fmt.Errorf("open sink %q, task %d/%d: %w", s.ID, tb.task.Index, tb.task.Count, err))
 			return discard[T]{}
 		}
 		return actors.NewSink(tb.task, s.ID, w, tb.d.config.BatchRecords, tb.d.config.LaneBatches)
+	}
+}
+
+// instance is the writer of task index of sink step s.
+func (d *deployment) instance(s *step, index, count int) sinks.Instance {
+	return sinks.Instance{
+		Job: d.job.name, Lineage: d.lineage, Operator: s.ID, Task: index, Tasks: count, Attempt: d.attempt,
+		Mode: s.mode, Batched: batched(d.config, s.mode), Resumes: d.config.StateDir != "" && d.config.Guarantee != AtMostOnce,
 	}
 }
 
@@ -92,6 +100,9 @@ func (j *Job) settle(c Config) (faults []error) {
 		}
 		if err := sinks.CheckMode(s.sink, s.mode); err != nil {
 			faults = append(faults, fmt.Errorf("operator %q: %w", s.ID, err))
+		}
+		if err := s.commitFault(c); err != nil {
+			faults = append(faults, err)
 		}
 		if s.Tasks = 0; !s.single(c) {
 			continue

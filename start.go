@@ -21,7 +21,7 @@ import (
 // starts the job from it. Everything that is wrong is one error, before any record flows. When ctx ends the job stops as
 // with Query.Stop.
 func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
-	c = c.withDefaults()
+	c = j.paced(c).withDefaults()
 	if j.started {
 		return nil, j.wrong([]error{errors.New("already started; build the topology anew to run it twice")})
 	}

@@ -35,6 +35,7 @@ type JobConfig struct {
 type Deployment struct {
 	Tasks  []*Task
 	Groups []SourceGroup
+	Sinks  []SinkGroup        // the transactional ones
 	Stores map[string][]*Task // operator id to the tasks that hold its state, by index
 	// KeyGroups is the lineage's number of key groups.
 	KeyGroups int

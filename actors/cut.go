@@ -95,6 +95,7 @@ func (t *Task) cut(m flow.Mark) {
 		}
 		c.blocks = append(c.blocks, t.emittedBlocks()...)
 		c.blocks = append(c.blocks, t.waitingBlocks()...)
+		c.blocks = append(c.blocks, t.removedBlocks()...)
 	}
 	t.cuts = append(t.cuts, c)
 	for _, o := range t.outs {
@@ -121,11 +122,16 @@ func (t *Task) encode(n int) (worked bool) {
 // encodedAll says that no cut is being encoded. Only the newest can be: a cut finishes the one before.
 func (t *Task) encodedAll() bool { return len(t.cuts) == 0 || t.cuts[len(t.cuts)-1].encoded }
 
-// flushed: one of the sinks has made everything up to e safe.
-func (t *Task) flushed(e flow.Epoch) {
+// flushed: one of the sinks has made everything up to a cut safe.
+func (t *Task) flushed(m sinkFlushed) {
 	for i := range t.cuts {
-		if t.cuts[i].epoch == e {
-			t.cuts[i].sinks--
+		c := &t.cuts[i]
+		if c.epoch != m.epoch {
+			continue
+		}
+		c.sinks--
+		if m.token != nil {
+			c.blocks = append(c.blocks, m.of.prepare(m.epoch, keyOf(t.Attempt, m.epoch, t.Index), m.token))
 		}
 	}
 	t.acknowledge()

@@ -89,19 +89,19 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 }
 
 // restore gives the tasks the blocks that each hands out, oldest first, and deals the splits. It returns the positions at which
-// splits begin that were not among the blocks.
+// splits begin that were not among the blocks. At last the sinks publish what the blocks hold of their output.
 func (d *Deployment) restore(ctx context.Context, each func(func(delta.Block) error) error) (starts []delta.Block, err error) {
-	positions, watermarks, waiting := map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}
+	r := restoring{map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}, kept{}}
 	for _, g := range d.Groups {
-		positions[g.ID] = map[string]assigned{}
+		r.positions[g.ID] = map[string]assigned{}
 	}
-	if err := each(func(b delta.Block) error { return d.restoreBlock(b, positions, watermarks, waiting) }); err != nil {
+	if err := each(func(b delta.Block) error { return d.restoreBlock(b, r) }); err != nil {
 		return nil, err
 	}
-	if err := d.restoreWaiting(waiting); err != nil {
+	if err := d.restoreWaiting(r.waiting); err != nil {
 		return nil, err
 	}
-	for operator, of := range watermarks {
+	for operator, of := range r.watermarks {
 		restoreWatermarks(d.Stores[operator], of)
 	}
 	for _, t := range d.Tasks {
@@ -109,16 +109,29 @@ func (d *Deployment) restore(ctx context.Context, each func(func(delta.Block) er
 			return nil, fmt.Errorf("restore operator %q, task %d/%d: %w", t.Chain, t.Index, t.Count, err)
 		}
 	}
-	return d.assignSplits(ctx, positions)
+	if starts, err = d.assignSplits(ctx, r.positions); err != nil {
+		return nil, err
+	}
+	return starts, d.recover(ctx, r.prepared)
 }
 
-// restoreBlock gives a block to the task that owns its key group, or keeps it when it holds positions or watermarks.
-func (d *Deployment) restoreBlock(b delta.Block, positions map[string]map[string]assigned, watermarks map[string]map[int]int64, waiting kept) error {
-	if into, ok := positions[b.Operator]; ok && b.State == SplitsState {
+// restoring is what of an epoch is in no task's tables, by operator: positions by split, watermarks by task.
+type restoring struct {
+	positions         map[string]map[string]assigned
+	watermarks        map[string]map[int]int64
+	waiting, prepared kept
+}
+
+// restoreBlock gives a block to the task that owns its key group, or keeps it when it is of no table.
+func (d *Deployment) restoreBlock(b delta.Block, r restoring) error {
+	if into, ok := r.positions[b.Operator]; ok && b.State == SplitsState {
 		return decodePositions(b, into)
 	}
-	if b.State == WaitingState {
-		return waiting.take(b)
+	switch b.State {
+	case WaitingState:
+		return r.waiting.take(b, waitingKeyBytes)
+	case PreparedState:
+		return r.prepared.take(b, preparedKeyBytes)
 	}
 	tasks := d.Stores[b.Operator]
 	if len(tasks) == 0 {
@@ -128,10 +141,10 @@ func (d *Deployment) restoreBlock(b delta.Block, positions map[string]map[string
 		return d.restoreEmitted(b, tasks)
 	}
 	if b.State == WatermarkState {
-		if watermarks[b.Operator] == nil {
-			watermarks[b.Operator] = map[int]int64{}
+		if r.watermarks[b.Operator] == nil {
+			r.watermarks[b.Operator] = map[int]int64{}
 		}
-		return decodeWatermarks(b, watermarks[b.Operator])
+		return decodeWatermarks(b, r.watermarks[b.Operator])
 	}
 	if err := tasks[flow.TaskOf(b.Group, d.KeyGroups, len(tasks))].Env.Store.Restore(b); err != nil {
 		return fmt.Errorf("operator %q, state %q, key group %d: %w", b.Operator, b.State, b.Group, err)

@@ -112,7 +112,7 @@ func TestFinishComesBehindWhatLiesInTheLane(t *testing.T) {
 		for i := range 8 {
 			s.Add(i, 0, 0, flow.Insert)
 		}
-		s.finish()
+		s.finish(true)
 		done := make(chan struct{})
 		task.Go("out", "write sink", func(ctx context.Context) error {
 			defer close(done)

@@ -379,6 +379,11 @@ func (j *Job) committed(d barrier.Do) {
 	if j.cfg.Log == nil {
 		return
 	}
+	for _, t := range j.dep.Tasks {
+		if t.commits() {
+			system().Root.Send(t.PID(), completed{e})
+		}
+	}
 	j.newest.Store(int64(e))
 	j.retries, j.failures = 0, 0
 	if now := j.cfg.Now(); now >= j.foldAtNS && !j.folding {

@@ -181,22 +181,23 @@ func (j *Job) onStop() {
 	}
 }
 
-// lastEpochDone follows the last epoch: every writer has all records, and has flushed. After the end of input the sinks
-// finish first.
+// lastEpochDone follows the last epoch: every writer has all records, and has flushed. First the sinks publish what they have
+// prepared and, after the end of input, finish.
 func (j *Job) lastEpochDone(ended, completed bool) {
-	j.completed = completed
-	if !ended {
-		j.endRegion()
-		return
-	}
-	j.ended = true
-	j.finishing = len(j.dep.Tasks)
+	j.completed, j.ended = completed, ended
+	j.finishing = 0
 	for _, t := range j.dep.Tasks {
-		system().Root.Send(t.PID(), finish{})
+		if ended || t.commits() {
+			j.finishing++
+			system().Root.Send(t.PID(), finish{ended})
+		}
+	}
+	if j.finishing == 0 {
+		j.endRegion()
 	}
 }
 
-// taskFinished counts the tasks whose sinks have finished.
+// taskFinished counts the tasks whose sinks are done.
 func (j *Job) taskFinished() {
 	if j.failure != nil || j.dep == nil {
 		return

@@ -28,9 +28,18 @@ type (
 	// addSplits hands a source task splits that were found while it runs.
 	addSplits struct{ splits []assigned }
 	// finish asks for the sinks' Finish, after the last epoch behind the end of input is complete.
-	finish struct{}
-	// sinkFlushed: the I/O goroutine of a sink has made everything up to the barrier safe.
-	sinkFlushed struct{ epoch flow.Epoch }
+	// When the input has not ended, only commits are awaited.
+	finish struct{ ended bool }
+	// completed tells a task with transactional sinks that an epoch is complete.
+	completed struct{ epoch flow.Epoch }
+	// sinkFlushed: the I/O goroutine of a sink has made everything up to the barrier safe, as token when it is to be published later.
+	sinkFlushed struct {
+		epoch flow.Epoch
+		of    *output // nil when the sink publishes as it writes
+		token []byte
+	}
+	// sinkCommitted: the I/O goroutine of a sink has published what it was asked to.
+	sinkCommitted struct{ sink sink }
 	// sinkFinished: the I/O goroutine of a sink has run Finish.
 	sinkFinished struct{}
 	// failed: an I/O goroutine of the task failed.

@@ -14,8 +14,13 @@ import (
 // sink is a task's end to the outside, with the record type rubbed off. What feeds it is an outlet of the task like any other.
 type sink interface {
 	start()
-	// finish runs the writer's Finish, if it has one; a sinkFinished message follows.
-	finish()
+	// finish waits until all that is complete has been published, and with ended, runs the writer's Finish, if it has one. A
+	// sinkFinished message follows.
+	finish(ended bool)
+	// output is where commits stand; nil when the sink publishes as it writes.
+	output() *output
+	// advance begins the next commit, or what waits for the last, when it can be begun.
+	advance()
 	// endsBatches says whether the writer wants to know where batches end.
 	endsBatches() bool
 	// close releases a writer whose task is over.
@@ -30,7 +35,8 @@ type Adder[T any] interface {
 // NewSink gives task t the writer w of operator id. A writer that never blocks runs on the task's loop, any other on an
 // I/O goroutine behind a lane of batchesMax batches.
 func NewSink[T any](t *Task, id string, w sinks.Writer[T], recordsMax, batchesMax int) Adder[T] {
-	if _, ok := w.(sinks.Inline); ok {
+	_, commits := w.(sinks.Committer)
+	if _, ok := w.(sinks.Inline); ok && !commits {
 		s := &inlineSink[T]{t: t, id: id, w: w, b: &flow.Batch[T]{Records: make([]flow.Record[T], 0, recordsMax)}}
 		t.sinks, t.outs = append(t.sinks, s), append(t.outs, s)
 		return s
@@ -38,7 +44,10 @@ func NewSink[T any](t *Task, id string, w sinks.Writer[T], recordsMax, batchesMa
 	pool := mailbox.NewPool[T](recordsMax)
 	lane := mailbox.NewLane(batchesMax, pool, t.Bell(), nil)
 	out := mailbox.NewOut([]*mailbox.Lane[T]{lane}, pool, t.Attempt)
-	s := &ioSink[T]{out: out, t: t, id: id, w: w, lane: lane, finished: make(chan struct{}, 1)}
+	s := &ioSink[T]{out: out, t: t, id: id, w: w, lane: lane, asks: make(chan ask, 1), asked: make(chan struct{}, 1)}
+	if commits {
+		s.commits = &output{id: id}
+	}
 	t.sinks, t.outs = append(t.sinks, s), append(t.outs, out)
 	return s
 }
@@ -80,7 +89,6 @@ func (s *inlineSink[T]) Flush() {
 }
 
 func (s *inlineSink[T]) endsBatches() bool { return isBatcher(s.w) }
-func (s *ioSink[T]) endsBatches() bool     { return isBatcher(s.w) }
 
 func isBatcher(w any) bool {
 	_, ok := w.(sinks.Batcher)
@@ -100,7 +108,7 @@ func (s *inlineSink[T]) Barrier(m flow.Mark) {
 		panic(failure{operatorError{s.id, err}})
 	}
 	s.safe()
-	s.t.flushed(m.Epoch)
+	s.t.flushed(sinkFlushed{epoch: m.Epoch})
 }
 func (s *inlineSink[T]) End()            { s.safe() }
 func (s *inlineSink[T]) Watermark(int64) {}
@@ -111,94 +119,16 @@ func (s *inlineSink[T]) Room() bool      { return false }
 func (s *inlineSink[T]) start()          {}
 func (s *inlineSink[T]) close()          { closeWriter(s.t, s.id, s.w) }
 
-func (s *inlineSink[T]) finish() {
-	if err := finishWriter(s.t.ctx, s.w); err != nil {
-		panic(failure{operatorError{s.id, err}})
+func (s *inlineSink[T]) output() *output { return nil }
+func (s *inlineSink[T]) advance()        {}
+
+func (s *inlineSink[T]) finish(ended bool) {
+	if ended {
+		if err := finishWriter(s.t.ctx, s.w); err != nil {
+			panic(failure{operatorError{s.id, err}})
+		}
 	}
 	s.t.post(sinkFinished{})
-}
-
-// ioSink writes on an I/O goroutine. The lane to it is one like any other, so a slow writer is back-pressure.
-type ioSink[T any] struct {
-	out      *mailbox.Out[T]
-	t        *Task
-	id       string
-	w        sinks.Writer[T]
-	lane     *mailbox.Lane[T]
-	finished chan struct{} // asks the goroutine for Finish
-	running  bool
-}
-
-func (s *ioSink[T]) Add(v T, timeNS int64, hash uint64, kind flow.Kind) {
-	s.out.AddKind(0, v, timeNS, hash, kind)
-}
-
-func (s *ioSink[T]) start() {
-	s.running = true
-	s.t.Go(s.id, "write sink", s.run)
-}
-
-func (s *ioSink[T]) finish() { s.finished <- struct{}{} }
-
-func (s *ioSink[T]) close() {
-	if !s.running {
-		closeWriter(s.t, s.id, s.w)
-	}
-}
-
-// run writes what comes through the lane until the attempt ends. All that lies in the lane is written before Finish runs.
-func (s *ioSink[T]) run(ctx context.Context) error {
-	defer closeWriter(s.t, s.id, s.w)
-	for {
-		b, err := s.lane.Receive(ctx, s.finished)
-		if err != nil {
-			return err
-		}
-		finish := b == nil
-		if finish {
-			b = s.lane.TryReceive()
-		}
-		for b != nil {
-			if err := s.write(ctx, b); err != nil {
-				return err
-			}
-			if b = nil; finish {
-				b = s.lane.TryReceive()
-			}
-		}
-		if !finish {
-			continue
-		}
-		if err := finishWriter(ctx, s.w); err != nil {
-			return err
-		}
-		s.t.post(sinkFinished{})
-	}
-}
-
-// write hands the writer a batch and makes everything safe behind a barrier or the end.
-func (s *ioSink[T]) write(ctx context.Context, b *flow.Batch[T]) error {
-	if len(b.Records) > 0 {
-		s.t.Stats.RecordsOut.Add(int64(len(b.Records)))
-		if err := s.w.Write(ctx, b); err != nil {
-			return fmt.Errorf("write sink: %w", err)
-		}
-	}
-	m := b.Mark
-	s.lane.Pool().Put(b)
-	if m.Has&(flow.HasBarrier|flow.HasEnd) == 0 {
-		return nil
-	}
-	if err := endBatch(ctx, s.w, m); err != nil {
-		return err
-	}
-	if err := s.w.Flush(ctx); err != nil {
-		return fmt.Errorf("flush sink: %w", err)
-	}
-	if m.Has&flow.HasBarrier != 0 {
-		s.t.post(sinkFlushed{m.Epoch})
-	}
-	return nil
 }
 
 // endBatch tells a writer that wants to know that a batch ends at the mark.
@@ -237,12 +167,12 @@ func closeWriter(t *Task, id string, w io.Closer) {
 	}
 }
 
-// finishSinks runs the sinks' Finish; the job hears when all have.
-func (t *Task) finishSinks() {
+// finishSinks lets the sinks end their commits, and with ended, run their Finish; the job hears when all have.
+func (t *Task) finishSinks(ended bool) {
 	if t.finishing = len(t.sinks); t.finishing == 0 {
 		t.report(taskFinished{t.number})
 	}
 	for _, s := range t.sinks {
-		s.finish()
+		s.finish(ended)
 	}
 }

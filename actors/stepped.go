@@ -185,13 +185,23 @@ func (s *Stepped) Cut() (blocks []delta.Block, complete bool) {
 	return s.blocks, true
 }
 
+// Complete says that the epoch that was cut is complete, which is for the caller to decide: transactional sinks publish what they have
+// prepared for it.
+func (s *Stepped) Complete() {
+	for _, t := range s.d.Tasks {
+		if t.commits() {
+			t.post(completed{s.epoch})
+		}
+	}
+}
+
 // Ended says whether all input has ended and the tasks have emitted everything.
 func (s *Stepped) Ended() bool { return s.ended == len(s.d.Tasks) }
 
 // Finish asks for the sinks' Finish, behind the last cut of an input that has ended.
 func (s *Stepped) Finish() {
 	for _, t := range s.d.Tasks {
-		t.post(finish{})
+		t.post(finish{ended: true})
 	}
 }
 

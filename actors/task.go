@@ -68,6 +68,7 @@ type Task struct {
 	cutWatermarkNS int64               // as of the last cut
 	cutWaiting     []int               // by operator that keeps inputs: how many the last cut held
 	staleWaiting   map[string][][]byte // by operator: keys of restored inputs, to be removed from the snapshot
+	recovered      []*output           // published at the start: to be removed from the snapshot
 	stale          []int               // watermarks of tasks that are no more, to be removed from the snapshot
 
 	spawn   func(f func())   // starts an I/O goroutine
@@ -209,9 +210,14 @@ func (t *Task) control(msg any) {
 	case addSplits:
 		t.source.add(m.splits)
 	case sinkFlushed:
-		t.flushed(m.epoch)
+		t.flushed(m)
+	case completed:
+		t.completed(m.epoch)
+	case sinkCommitted:
+		m.sink.output().committed()
+		m.sink.advance()
 	case finish:
-		t.finishSinks()
+		t.finishSinks(m.ended)
 	case sinkFinished:
 		if t.finishing--; t.finishing == 0 {
 			t.report(taskFinished{t.number})

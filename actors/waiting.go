@@ -44,25 +44,28 @@ func (t *Task) waitingBlocks() (blocks []delta.Block) {
 	return blocks
 }
 
+// waitingKeyBytes is the length of a waitingKey.
+const waitingKeyBytes = 4 + 4
+
 func waitingKey(task, n int) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(task)), uint32(n))
 }
 
-// kept is restored inputs, by operator and key.
+// kept is restored entries of a state that is no table, by operator and key.
 type kept map[string]map[string][]byte
 
-// take reads a block; later entries win.
-func (k kept) take(b delta.Block) error {
+// take reads a block of entries whose keys have a length; later entries win.
+func (k kept) take(b delta.Block, keyBytes int) error {
 	if k[b.Operator] == nil {
 		k[b.Operator] = map[string][]byte{}
 	}
 	for data := b.Data; len(data) > 0; {
 		key, value, deleted, rest, err := delta.Next(data)
-		if err == nil && len(key) != 8 {
+		if err == nil && len(key) != keyBytes {
 			err = delta.ErrDamaged
 		}
 		if err != nil {
-			return fmt.Errorf("inputs kept by operator %q: %w", b.Operator, err)
+			return fmt.Errorf("operator %q, state %q: %w", b.Operator, b.State, err)
 		}
 		data = rest
 		if deleted {

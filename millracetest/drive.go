@@ -195,6 +195,7 @@ func (s *Script) completeCut() bool {
 		s.blocks = fold(s.blocks)
 	}
 	s.atCut = s.dropped(true)
+	s.at.Complete()
 	for _, o := range s.outputs {
 		o.keep()
 	}

@@ -9,8 +9,11 @@ import (
 // Committer is a Writer whose output nobody sees before the epoch that it belongs to is complete: two-phase commit. Prepare makes it
 // safe, the epoch's record makes it part of the job, Commit publishes it. After a crash Transactional.Recover does what is left.
 //
-// The engine calls Write, Prepare and Commit from one I/O goroutine; a Committer is never Inline. Flush is called at the end of input,
-// Prepare in its place at every barrier. Any error fails the attempt: the next one begins with Recover.
+// The engine calls Write, Prepare and Commit from one I/O goroutine; a Committer is never Inline. Prepare takes the place of Flush, which
+// is not called. Any error fails the attempt: the next one begins with Recover.
+//
+// The commit of an epoch may come when the next has been prepared already, and when epochs are abandoned several may be prepared (up to
+// Config.EpochFailuresMax) before one commit publishes them all.
 type Committer interface {
 	// Prepare returns when all that was written since the last Prepare is safe and can be published by any process that has the
 	// token, which goes into the record of the epoch. nil: nothing was written, there is nothing to publish. Behind a barrier that ends a batch it
