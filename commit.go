@@ -35,10 +35,10 @@ func (j *Job) paced(c Config) Config {
 
 // commitFault says that a sink step cannot publish under c.
 func (s *step) commitFault(c Config) error {
-	if s.cadence() == sinks.AtOnce || c.Guarantee != AtMostOnce {
+	if s.cadence() != sinks.PerEpoch || c.Guarantee != AtMostOnce { // batches end in drained epochs, also when nothing is recorded
 		return nil
 	}
-	return fmt.Errorf("operator %q: the sink publishes when an epoch is complete, and at-most-once has no epochs; take another guarantee, "+
+	return fmt.Errorf("operator %q: the sink publishes with each epoch, and at-most-once has no epochs; take another guarantee, "+
 		"or let the sink publish as it writes", s.ID)
 }
 

@@ -138,7 +138,7 @@ func TestOutputWaitsForItsEpoch(t *testing.T) {
 
 func TestATransactionalSinkNeedsEpochs(t *testing.T) {
 	_, err := numbers(1, newVault()).Start(t.Context(), millrace.Config{Guarantee: millrace.AtMostOnce})
-	if err == nil || !strings.Contains(err.Error(), `operator "vault": the sink publishes when an epoch is complete, and at-most-once has no epochs`) {
+	if err == nil || !strings.Contains(err.Error(), `operator "vault": the sink publishes with each epoch, and at-most-once has no epochs`) {
 		t.Errorf("error %v, want one that names the operator and the remedy", err)
 	}
 }

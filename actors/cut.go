@@ -85,6 +85,7 @@ func (t *Task) cut(m flow.Mark) {
 		t.onCut(e)
 	}
 	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable}
+	published := t.removedBlocks()
 	if t.durable {
 		t.Env.Store.Freeze()
 		if t.source != nil {
@@ -95,7 +96,7 @@ func (t *Task) cut(m flow.Mark) {
 		}
 		c.blocks = append(c.blocks, t.emittedBlocks()...)
 		c.blocks = append(c.blocks, t.waitingBlocks()...)
-		c.blocks = append(c.blocks, t.removedBlocks()...)
+		c.blocks = append(c.blocks, published...)
 	}
 	t.cuts = append(t.cuts, c)
 	for _, o := range t.outs {
@@ -130,8 +131,11 @@ func (t *Task) flushed(m sinkFlushed) {
 			continue
 		}
 		c.sinks--
-		if m.token != nil {
-			c.blocks = append(c.blocks, m.of.prepare(m.epoch, keyOf(t.Attempt, m.epoch, t.Index), m.token))
+		if m.token == nil {
+			continue
+		}
+		if b := m.of.prepare(m.epoch, keyOf(t.Attempt, m.epoch, t.Index), m.token); t.durable {
+			c.blocks = append(c.blocks, b)
 		}
 	}
 	t.acknowledge()

@@ -376,13 +376,13 @@ func (j *Job) committed(d barrier.Do) {
 			system().Root.Send(j.dep.Tasks[p.task].PID(), recycle{p.blocks})
 		}
 	}
-	if j.cfg.Log == nil {
-		return
-	}
 	for _, t := range j.dep.Tasks {
 		if t.commits() {
 			system().Root.Send(t.PID(), completed{e})
 		}
+	}
+	if j.cfg.Log == nil {
+		return
 	}
 	j.newest.Store(int64(e))
 	j.retries, j.failures = 0, 0

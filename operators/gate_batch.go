@@ -7,8 +7,8 @@ import (
 	"github.com/millrace-io/millrace/state"
 )
 
-// BatchGate holds the records of a batch, in order and with their kinds, and emits them at its end. They stay in its state until
-// the next batch has a record, so that the epoch that ends a batch holds the batch. It runs as one task: a batch has one reader.
+// BatchGate holds the records of a batch, in order and with their kinds, and emits them at its end. It runs as one task: a batch
+// has one reader.
 type BatchGate[T any] struct {
 	*heldBatch
 	rows *heldRow[T]
@@ -23,11 +23,8 @@ type heldBatch struct {
 	done    int64                            // records of the batch that Resume has emitted
 }
 
-// batchCount says what is held.
-type batchCount struct {
-	Records int64
-	Emitted bool // it is the batch before the one that comes
-}
+// batchCount says how many records are held.
+type batchCount struct{ Records int64 }
 
 type heldRecord struct {
 	TimeNS int64
@@ -73,12 +70,6 @@ func (g *BatchGate[T]) take(v T) { g.hold(g.rows.encode(v)) }
 
 func (h *heldBatch) hold(row []byte) {
 	b := h.counts.At(hashString(only), only)
-	if b.Emitted {
-		for n := range b.Records {
-			h.records.Delete(numberKey(n))
-		}
-		*b = batchCount{}
-	}
 	*h.records.At(numberKey(b.Records)) = heldRecord{h.env.TimeNS, h.env.Hash, uint32(h.env.Kind), row}
 	b.Records++
 }
@@ -88,25 +79,28 @@ func (g *BatchGate[T]) Resume(n int) (more bool) {
 	return g.emit(n, func(row []byte) { g.next(g.rows.decode(row)) })
 }
 
+// emit emits and forgets n records. What the writer makes of them belongs to the epoch that follows.
 func (h *heldBatch) emit(n int, next func(row []byte)) (more bool) {
 	b, ok := h.counts.Get(hashString(only), only)
-	if !ok || b.Emitted {
+	if !ok {
 		return false
 	}
 	e, all := h.env, b.Records
 	for end := min(h.done+int64(n), all); h.done < end; h.done++ {
-		r, ok := h.records.Get(numberKey(h.done))
+		hash, key := numberKey(h.done)
+		r, ok := h.records.Get(hash, key)
 		if !ok {
 			panic("a record of the batch is not held")
 		}
 		e.TimeNS, e.Hash, e.Kind = r.TimeNS, r.Hash, flow.Kind(r.Kind)
 		next(r.Row)
+		h.records.Delete(hash, key)
 	}
 	e.Kind = flow.Insert
 	if h.done < all {
 		return true
 	}
-	h.counts.At(hashString(only), only).Emitted = true
+	h.counts.Delete(hashString(only), only)
 	h.done = 0
 	return false
 }

@@ -179,28 +179,77 @@ func (x *transaction) Close(_ context.Context, cause error) error {
 	return nil
 }
 
-func TestForEachBatchCallsOnceABatch(t *testing.T) {
-	type call struct {
-		Batch int64
-		Rows  []sinks.Row[string]
-	}
-	var calls []call
+type batchCall struct {
+	Batch int64
+	Rows  []sinks.Row[string]
+}
+
+// A batch is called when its epoch is complete, and again by the next attempt, with the rows of the token.
+func TestForEachBatchCallsCompleteBatches(t *testing.T) {
+	var calls []batchCall
 	s := sinks.ForEachBatch(func(_ context.Context, batch int64, rows []sinks.Row[string]) error {
-		calls = append(calls, call{batch, rows})
+		calls = append(calls, batchCall{batch, rows})
 		return nil
 	})
 	if _, ok := s.(sinks.BatchKeeper); !ok {
 		t.Error("the engine would not keep the batches")
 	}
 	w := openAs(t, s, sinks.Update, true)
+	var tokens [][]byte
+	end := func(batch int64) {
+		if err := w.(sinks.Batcher).EndBatch(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		token, err := w.(sinks.Committer).Prepare(t.Context(), flow.Epoch(batch+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != nil {
+			tokens = append(tokens, token)
+		}
+	}
 	put(t, w, flow.Insert, "a")
 	put(t, w, flow.Delete, "b")
-	end(t, w, 0)
-	end(t, w, 1)
+	end(0)
+	end(1)
 	put(t, w, flow.Insert, "c")
-	end(t, w, 2)
-	if got, want := fmt.Sprint(calls), "[{0 [{insert 0 a} {delete 0 b}]} {2 [{insert 0 c}]}]"; got != want {
+	end(2)
+	if len(calls) > 0 || len(tokens) != 2 {
+		t.Fatalf("%d calls before a commit, %d tokens, want none and 2", len(calls), len(tokens))
+	}
+	if err := w.(sinks.Committer).Commit(t.Context(), tokens); err != nil {
+		t.Fatal(err)
+	}
+	const want = "[{0 [{insert 0 a} {delete 0 b}]} {2 [{insert 0 c}]}]"
+	if got := fmt.Sprint(calls); got != want {
 		t.Errorf("calls %s, want %s", got, want)
+	}
+	calls = nil
+	prepared := []sinks.Prepared{{Epoch: 1, Token: tokens[0]}, {Epoch: 3, Token: tokens[1]}}
+	if err := s.(sinks.Transactional).Recover(t.Context(), sinktest.At(0, 1, 2), prepared); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(calls); got != want {
+		t.Errorf("calls by the next attempt %s, want %s", got, want)
+	}
+}
+
+// Rows that another version of the job has left are not given to a function as something else.
+func TestForEachBatchRefusesOtherRows(t *testing.T) {
+	w := openAs(t, sinks.ForEachBatch(func(context.Context, int64, []sinks.Row[string]) error { return nil }), sinks.Update, true)
+	put(t, w, flow.Insert, "a")
+	if err := w.(sinks.Batcher).EndBatch(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	token, err := w.(sinks.Committer).Prepare(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := sinks.ForEachBatch(func(context.Context, int64, []sinks.Row[int]) error { return nil }).(sinks.Transactional)
+	for _, token := range [][]byte{token, token[:4], nil} {
+		if err := other.Recover(t.Context(), sinktest.At(0, 1, 2), []sinks.Prepared{{Epoch: 1, Token: token}}); err == nil {
+			t.Errorf("a token %x of other rows was taken", token)
+		}
 	}
 }
 
