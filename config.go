@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/barrier"
+	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/plan"
 )
@@ -83,6 +84,9 @@ type Config struct {
 	// CommitEvery is the time between two epochs, at least 10 ms. 0 means 20 ms when a sink publishes its output with each epoch
 	// (sinks.PerEpoch), else CheckpointEvery.
 	CommitEvery time.Duration
+	// RetainEpochs is how many complete epochs stay in the state directory, the newest included; 0 means 2, at most 1000. A start
+	// always goes on from the newest; a savepoint is what stays for as long as its owner wants.
+	RetainEpochs int
 	// EpochTimeout is how long an epoch may take before it is abandoned and its changes go into the next; 0 means 30 s. The
 	// epoch that drains the job at its end, also under AtMostOnce, is one of them.
 	EpochTimeout time.Duration
@@ -125,6 +129,7 @@ const (
 	defaultCheckpoint  = time.Second
 	defaultTimeout     = 30 * time.Second
 	defaultFailuresMax = 3
+	defaultRetain      = 2
 	defaultRestartsMax = 10
 	defaultRestartMin  = 100 * time.Millisecond
 	defaultRestartMax  = 10 * time.Second
@@ -155,6 +160,7 @@ func (c Config) withDefaults() Config {
 	orDuration(&c.RestartMin, defaultRestartMin)
 	orDuration(&c.RestartMax, defaultRestartMax)
 	orInt(&c.EpochFailuresMax, defaultFailuresMax)
+	orInt(&c.RetainEpochs, defaultRetain)
 	orInt(&c.RestartsMax, defaultRestartsMax)
 	orInt(&c.Parallelism, runtime.GOMAXPROCS(0))
 	orInt(&c.KeyGroups, flow.DefaultKeyGroups)
@@ -188,6 +194,7 @@ func (c Config) validate() (faults []error) {
 	}
 	want(c.EpochTimeout > 0, "EpochTimeout is %v, want more than 0", c.EpochTimeout)
 	want(c.EpochFailuresMax > 0, "EpochFailuresMax is %d, want at least 1", c.EpochFailuresMax)
+	want(c.RetainEpochs > 0 && c.RetainEpochs <= checkpoint.RetainMax, "RetainEpochs is %d, want 1 to %d", c.RetainEpochs, checkpoint.RetainMax)
 	want(c.Parallelism > 0, "Parallelism is %d, want at least 1", c.Parallelism)
 	want(c.BatchRecords > 0 && c.BatchRecords <= 1<<16, "BatchRecords is %d, want 1 to 65536", c.BatchRecords)
 	want(c.LaneBatches > 0 && c.LaneBatches <= 1<<16, "LaneBatches is %d, want 1 to 65536", c.LaneBatches)

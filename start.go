@@ -121,7 +121,7 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 		ids = append(ids, s.ID)
 	}
 	q.log, err = checkpoint.Open(ctx, checkpoint.Options{
-		Store: q.store, Job: q.job.name, KeyGroups: c.KeyGroups,
+		Store: q.store, Job: q.job.name, KeyGroups: c.KeyGroups, Retain: c.RetainEpochs,
 		Plan:   checkpoint.Plan{Hash: r.plan.Hash(), Operators: ids, Schemas: r.schemas()},
 		Evolve: r.evolve,
 	})

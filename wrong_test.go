@@ -57,6 +57,11 @@ var wrongUses = map[string]struct {
 		config: millrace.Config{CheckpointEvery: 2 * time.Millisecond},
 		want:   []string{"CheckpointEvery is 2ms, want at least 10ms"},
 	},
+	"too many epochs kept": {
+		build:  func(j *millrace.Job, m *memory[string]) { j.From("lines", sources.Slice("a")).To("out", m) },
+		config: millrace.Config{RetainEpochs: 1001},
+		want:   []string{"RetainEpochs is 1001, want 1 to 1000"},
+	},
 	"no sink": {
 		build: func(j *millrace.Job, _ *memory[string]) { j.From("lines", sources.Slice("a")).Map("same", itself) },
 		want:  []string{"no stream ends in a sink"},

@@ -30,9 +30,9 @@ type chain struct {
 	slot       uint64 // the newest; 0 in a new lineage
 	hash       digest // of its record
 	attempt    flow.Attempt
-	newest     *record // newest complete epoch, or nil
-	previous   *record // the complete epoch before it, kept as well, or nil
-	oldest     uint64  // slots below are deleted or waiting for it
+	newest     *record   // newest complete epoch, or nil
+	older      []*record // complete epochs before it that are kept as well, newest first
+	oldest     uint64    // slots below are deleted or waiting for it
 }
 
 // epoch is the number of the newest complete epoch, 0 without one.
@@ -186,8 +186,8 @@ func (l *Log) checkSlot(slot uint64, data []byte, err error, want *digest, near 
 	return r, nil
 }
 
-// findEpochs goes back from the newest slot to the two newest complete epochs. All up to the newest epoch must be there; the
-// one before it is kept when it is.
+// findEpochs goes back from the newest slot to the newest complete epoch, up to which all must be there, and on to those that are
+// kept beside it, as far as they are whole: what is missing was deleted as garbage, and is not needed.
 func (l *Log) findEpochs(ctx context.Context, r *record, near flow.Epoch) (err error) {
 	for r.kind != epochRecord && r.slot > 1 {
 		if r, err = l.readSlot(ctx, r.slot-1, &r.prev, near); err != nil {
@@ -198,16 +198,43 @@ func (l *Log) findEpochs(ctx context.Context, r *record, near flow.Epoch) (err e
 		return nil // the chain begins with attempts: no epoch was ever complete
 	}
 	l.chain.newest, l.runs = r, r.runs
-	for r.slot > 1 {
+	whole := map[string]bool{}
+	for r.slot > 1 && len(l.chain.older) < l.o.Retain-1 {
 		if r, err = l.readSlot(ctx, r.slot-1, &r.prev, near); err != nil {
-			return ctx.Err() // deleted as garbage: not needed
+			return ctx.Err()
 		}
-		if r.kind == epochRecord {
-			l.chain.previous = r
-			return nil
+		if r.kind != epochRecord {
+			continue
 		}
+		if !l.haveRuns(ctx, r.runs, whole) {
+			return ctx.Err()
+		}
+		l.chain.older = append(l.chain.older, r)
 	}
 	return nil
+}
+
+// haveRuns says whether all runs are there. whole remembers those that are.
+func (l *Log) haveRuns(ctx context.Context, runs []run, whole map[string]bool) bool {
+	for _, r := range runs {
+		if !whole[r.name] && l.haveRun(ctx, r) != nil {
+			return false
+		}
+		whole[r.name] = true
+	}
+	return true
+}
+
+// haveRun checks that a run is there and has its size.
+func (l *Log) haveRun(ctx context.Context, r run) error {
+	o, err := l.o.Store.Open(ctx, r.name)
+	if err != nil {
+		return err
+	}
+	if o.Size() != r.size {
+		err = fmt.Errorf("%w: %d bytes, want %d", ErrDamaged, o.Size(), r.size)
+	}
+	return errors.Join(err, o.Close())
 }
 
 // checkNewest checks the newest epoch's plan, and that its files are there.
@@ -224,14 +251,7 @@ func (l *Log) checkNewest(ctx context.Context) error {
 		l.evolution = &evolution{slot: r.slot, schemas: r.plan.Schemas, rewrites: rewrites}
 	}
 	for _, f := range r.runs {
-		o, err := l.o.Store.Open(ctx, f.name)
-		if err == nil {
-			if o.Size() != f.size {
-				err = fmt.Errorf("%w: %d bytes, want %d", ErrDamaged, o.Size(), f.size)
-			}
-			err = errors.Join(err, o.Close())
-		}
-		if err != nil {
+		if err := l.haveRun(ctx, f); err != nil {
 			return fmt.Errorf("epoch %d: %w", r.epoch, f.explain(err))
 		}
 	}

@@ -76,13 +76,16 @@ func (l *Log) pin(segment []run) []run {
 	return l.pinned
 }
 
-// unpin ends the writing of a record. A segment whose slot could not be taken may still be named by it.
+// unpin ends the writing of a record. One whose slot could not be taken may have it all the same: its runs stay until it is known
+// what the slot holds.
 func (l *Log) unpin(segment []run, taken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	pinned := l.pinned
 	l.pinned = nil
 	if !taken {
 		l.torn = append(l.torn, segment...)
+		l.doubt = append(l.doubt, pinned...)
 		return
 	}
 	l.runs = append(l.runs[:len(l.runs):len(l.runs)], segment...)

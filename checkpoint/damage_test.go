@@ -32,7 +32,7 @@ func history(t *testing.T, r *rand.Rand) (*memStore, *checkpoint.Log) {
 
 // damage changes one file in a way a disk or a person may.
 func damage(r *rand.Rand, s *memStore, name string) string {
-	data := s.objects[name]
+	data := slices.Clone(s.objects[name])
 	switch r.IntN(4) {
 	case 0:
 		delete(s.objects, name)
@@ -48,6 +48,7 @@ func damage(r *rand.Rand, s *memStore, name string) string {
 	}
 	bit := r.IntN(len(data) * 8)
 	data[bit/8] ^= 1 << (bit % 8)
+	s.objects[name] = data
 	return fmt.Sprintf("bit %d flipped", bit)
 }
 
@@ -68,8 +69,8 @@ func TestDamageIsAlwaysFound(t *testing.T) {
 	if len(needed) < 6 {
 		t.Fatalf("too little to damage: %q", needed)
 	}
-	for trial := range 2000 {
-		broken, name := s.clone(), needed[r.IntN(len(needed))]
+	for trial := range 10_000 {
+		broken, name := s.sharing(), needed[r.IntN(len(needed))]
 		what := fmt.Sprintf("seed %d, trial %d: %s %s", seed, trial, name, damage(r, broken, name))
 		err := openAndRestore(t, broken)
 		if !errors.Is(err, checkpoint.ErrDamaged) && !errors.Is(err, checkpoint.ErrVersion) {

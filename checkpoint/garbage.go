@@ -28,17 +28,17 @@ func (l *Log) sweep(ctx context.Context) {
 	l.deleteDead(ctx)
 }
 
-// horizon is the lowest slot that is kept: that of the complete epoch before the newest, or lower when the head may point there after
+// horizon is the lowest slot that is kept: that of the oldest complete epoch that is, or lower when the head may point there after
 // a power cut. The caller holds mu.
 func (l *Log) horizon() uint64 {
 	c := &l.chain
 	switch {
 	case c.newest == nil:
 		return min(1, c.headSynced)
-	case c.previous == nil:
+	case len(c.older) == 0:
 		return min(c.newest.slot, c.headSynced)
 	}
-	return min(c.previous.slot, c.headSynced)
+	return min(c.older[len(c.older)-1].slot, c.headSynced)
 }
 
 // deleteDead deletes the files nothing names any more. Those that cannot be deleted stay on the list.
@@ -62,22 +62,26 @@ func (l *Log) deleteDead(ctx context.Context) {
 		return
 	}
 	slices.Sort(dead)
-	if err := l.o.Store.Delete(ctx, dead...); err != nil {
-		l.mu.Lock()
-		l.dead = append(l.dead, dead...)
-		l.stats.GarbageErrors++
-		l.mu.Unlock()
+	if l.o.Store.Delete(ctx, dead...) == nil {
+		return
 	}
+	// One file that cannot be deleted must not keep the others.
+	left := slices.DeleteFunc(dead, func(name string) bool { return l.o.Store.Delete(ctx, name) == nil })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = append(l.dead, left...)
+	l.stats.GarbageErrors++
 }
 
-// named is the set of runs which must not be deleted: those of the two newest complete epochs, of the record being
+// named is the set of runs which must not be deleted: those of the complete epochs that are kept, of the record being
 // written, of the next one, and of records that may exist. The caller holds mu.
 func (l *Log) named() map[string]bool {
-	lists := [][]run{l.runs, l.pinned, l.torn}
-	for _, r := range []*record{l.chain.newest, l.chain.previous} {
-		if r != nil {
-			lists = append(lists, r.runs)
-		}
+	lists := [][]run{l.runs, l.pinned, l.torn, l.doubt}
+	if l.chain.newest != nil {
+		lists = append(lists, l.chain.newest.runs)
+	}
+	for _, r := range l.chain.older {
+		lists = append(lists, r.runs)
 	}
 	names := map[string]bool{}
 	for _, list := range lists {

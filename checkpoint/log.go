@@ -21,6 +21,7 @@ type Options struct {
 	Plan      Plan   // must match the plan of the newest complete epoch, but for what Evolve can rewrite
 	KeyGroups int    // of a new lineage; 0 means flow.DefaultKeyGroups. An existing lineage keeps its own: Log.KeyGroups
 	FoldRuns  int    // runs of similar size that are folded into one; 0 means 24, at least 2
+	Retain    int    // newest complete epochs that are kept, the newest included; 0 means 2, at most RetainMax
 
 	// Evolve gives the rewriting of values from one schema of a state to the one in Plan; its error, which Open returns,
 	// names operator, state and field. Open calls it, once for each state whose values have another schema; Restore calls
@@ -30,6 +31,12 @@ type Options struct {
 
 // foldRunsDefault keeps write amplification near one per factor of 24 in size, and few enough files to restore from.
 const foldRunsDefault = 24
+
+// RetainMax bounds Options.Retain: the records of retained epochs are in memory.
+const RetainMax = 1000
+
+// retainDefault leaves one epoch beside the newest.
+const retainDefault = 2
 
 // Plan is what must be the same in the checkpoint and in the topology.
 type Plan struct {
@@ -63,6 +70,7 @@ type Log struct {
 	runs   []run        // what the next epoch record will name, without its own segment: newest's runs, folded
 	pinned []run        // named by the record being written
 	torn   []run        // segments whose slot was not taken, or perhaps was
+	doubt  []run        // named by a record that perhaps has the next slot
 	dead   []string     // files to delete as soon as no kept epoch names them
 	failed error        // ErrTaken or ErrFenced: final
 	begun  flow.Attempt // the attempt running now; 0 before Begin
@@ -90,6 +98,12 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	if o.FoldRuns < 2 {
 		return nil, fmt.Errorf("open checkpoints of job %q: Options.FoldRuns is %d, want at least 2", o.Job, o.FoldRuns)
+	}
+	if o.Retain == 0 {
+		o.Retain = retainDefault
+	}
+	if o.Retain < 1 || o.Retain > RetainMax {
+		return nil, fmt.Errorf("open checkpoints of job %q: Options.Retain is %d, want 1 to %d", o.Job, o.Retain, RetainMax)
 	}
 	l := &Log{o: o, keyGroups: o.KeyGroups, writer: randomID(4)}
 	if err := l.follow(ctx); err != nil {

@@ -36,6 +36,13 @@ func (s *memStore) clone() *memStore {
 	return c
 }
 
+// sharing is a copy whose objects are the same bytes.
+func (s *memStore) sharing() *memStore {
+	c := newMemStore()
+	maps.Copy(c.objects, s.objects)
+	return c
+}
+
 // powerCut is the store as a power cut at this moment may leave it.
 func (s *memStore) powerCut() *memStore {
 	c := s.clone()

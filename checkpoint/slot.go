@@ -133,10 +133,15 @@ func (l *Log) advance(r *record, hash digest) {
 	defer l.mu.Unlock()
 	c := &l.chain
 	c.slot, c.hash, c.attempt = r.slot, hash, r.attempt
+	l.doubt = nil
 	if r.kind != epochRecord {
 		return
 	}
-	c.previous, c.newest = c.newest, r
+	if c.newest != nil {
+		c.older = slices.Insert(c.older, 0, c.newest)
+	}
+	c.older = c.older[:min(len(c.older), l.o.Retain-1)]
+	c.newest = r
 	l.stats.Epochs++
 	// A torn segment is newer than all in l.runs. If its slot was taken after all, this is the record.
 	for _, t := range l.torn {
