@@ -62,7 +62,7 @@ func (d *Deployment) triggers() bool {
 func (j *Job) toSources(msg func(source string) any) (sent int) {
 	for _, g := range j.dep.Groups {
 		for _, t := range g.Tasks {
-			system().Root.Send(t.PID(), msg(g.ID))
+			j.host.send(t, msg(g.ID))
 			sent++
 		}
 	}

@@ -12,9 +12,9 @@ import (
 // waits for all of a region's I/O goroutines before it starts the next attempt. operator is whose work it is, doing says in
 // the error of a panic what f was at.
 func (t *Task) Go(operator, doing string, f func(ctx context.Context) error) {
-	t.io.Add(1)
+	t.io.begin()
 	t.spawn(func() {
-		defer t.io.Done()
+		defer t.io.end()
 		defer func() {
 			if r := recover(); r != nil {
 				t.post(failed{operatorError{operator, fmt.Errorf("%s: %w", doing, failureOf(r, debug.Stack()))}})
@@ -26,8 +26,16 @@ func (t *Task) Go(operator, doing string, f func(ctx context.Context) error) {
 	})
 }
 
+// parked waits as I/O of a simulation does, until ready, untilNS, or the end of ctx; false: that has ended.
+func (t *Task) parked(ctx context.Context, ready func() bool, untilNS int64) bool {
+	return t.park(func() bool { return ctx.Err() != nil || ready() }, untilNS) && ctx.Err() == nil
+}
+
 // sleep waits for d and says whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
+func (t *Task) sleep(ctx context.Context, d time.Duration) bool {
+	if t.park != nil {
+		return t.parked(ctx, func() bool { return false }, t.now()+int64(d))
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -45,3 +53,12 @@ func (x executor) Go(operator, doing string, f func(ctx context.Context) error) 
 	x.t.Go(operator, doing, f)
 }
 func (x executor) Post(f func()) { x.t.post(do(f)) }
+
+// awaitEnd waits for the end of ctx.
+func (t *Task) awaitEnd(ctx context.Context) {
+	if t.park != nil {
+		t.parked(ctx, func() bool { return false }, never)
+		return
+	}
+	<-ctx.Done()
+}

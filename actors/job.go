@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/millrace-io/millrace/barrier"
 	"github.com/millrace-io/millrace/checkpoint"
@@ -42,11 +39,12 @@ func (s Status) String() string {
 	return [...]string{"starting", "running", "restarting", "stopping", "stopped", "finished", "failed"}[s]
 }
 
-// Job supervises the tasks of one job: it starts and stops them, paces the epochs, and restores after a failure. The actor
-// owns the fields below the line; the others may be read from any goroutine.
+// Job supervises the tasks of one job: it starts and stops them, paces the epochs, and restores after a failure. It decides and
+// its host acts, so a simulation runs the same job. The host's loop owns the fields below the line; the others may be read from
+// any goroutine.
 type Job struct {
 	cfg         JobConfig
-	pid         *actor.PID
+	host        host
 	status      atomic.Uint32
 	live        atomic.Pointer[Deployment]
 	newest      atomic.Int64 // newest complete epoch
@@ -55,18 +53,16 @@ type Job struct {
 	restarts    atomic.Int64 // attempts after the first
 	readings    atomic.Pointer[[]Reading]
 	done        chan struct{}
-	err         error // valid when done is closed
-	io          sync.WaitGroup
-	writes      sync.WaitGroup // records of epochs being written
+	err         error    // valid when done is closed
+	writes      inFlight // records of epochs being written
 
-	// Below: the actor's own, touched by its messages only.
+	// Below: the loop's own, touched by its messages only.
 	dep          *Deployment
-	tasks        map[string]*Task // by PID
-	first        flow.Epoch       // the next epoch's number; set by deploy, read after it
+	alive        []*Task    // of dep: those that have not terminated
+	first        flow.Epoch // the next epoch's number; set by deploy, read after it
 	coord        *barrier.Coordinator
 	parts        map[flow.Epoch][]acked // until they are durable
-	timer        *time.Timer
-	running      int   // children that have not terminated
+	timer        stopper
 	failure      error // why the attempt is being ended
 	stopping     bool
 	finishing    int                // tasks whose sinks' Finish is awaited
@@ -84,16 +80,17 @@ type Job struct {
 // StartJob deploys the first attempt and starts it. What is wrong comes back as an error, before any record flows. ctx
 // bounds the start only.
 func StartJob(ctx context.Context, cfg JobConfig) (*Job, error) {
-	j := &Job{cfg: cfg, done: make(chan struct{}), tasks: map[string]*Task{}}
+	j := newJob(cfg)
 	d, err := j.deploy(ctx)
 	if err != nil {
 		return nil, err
 	}
-	props := actor.PropsFromProducer(func() actor.Actor { return j }, actor.WithSupervisor(supervisor{j}))
-	j.pid = system().Root.Spawn(props)
+	j.host = newJobActor(j)
 	j.tell(deployed{dep: d})
 	return j, nil
 }
+
+func newJob(cfg JobConfig) *Job { return &Job{cfg: cfg, done: make(chan struct{})} }
 
 // Messages of a job to itself.
 type (
@@ -106,8 +103,13 @@ type (
 		epoch flow.Epoch
 		err   error
 	}
-	tick          struct{ coord *barrier.Coordinator }
-	stopJob       struct{}
+	tick       struct{ coord *barrier.Coordinator }
+	stopJob    struct{}
+	terminated struct{ task *Task }
+	taskBroken struct { // a task failed
+		task *Task
+		err  error
+	}
 	regionStopped struct{ stuck error }
 	restart       struct{}
 	folded        struct{ err error }
@@ -119,16 +121,7 @@ type (
 	}
 )
 
-func (j *Job) tell(msg any) { system().Root.Send(j.pid, msg) }
-
-// goIO runs f on an I/O goroutine; Done waits for it.
-func (j *Job) goIO(f func()) {
-	j.io.Add(1)
-	go func() {
-		defer j.io.Done()
-		f()
-	}()
-}
+func (j *Job) tell(msg any) { j.host.tell(msg) }
 
 // Status says where the job is.
 func (j *Job) Status() Status { return Status(j.status.Load()) }
@@ -171,11 +164,11 @@ func (j *Job) Done() <-chan struct{} { return j.done }
 // Err is why the job failed, nil otherwise. It is valid when Done is closed.
 func (j *Job) Err() error { return j.err }
 
-// Receive implements actor.Actor.
-func (j *Job) Receive(c actor.Context) {
-	switch m := c.Message().(type) {
+// handle takes one message.
+func (j *Job) handle(msg any) {
+	switch m := msg.(type) {
 	case deployed:
-		j.begin(c, m)
+		j.begin(m)
 	case tick:
 		if m.coord == j.coord && j.coord != nil {
 			j.carry(j.coord.Tick(j.cfg.Now()))
@@ -196,8 +189,10 @@ func (j *Job) Receive(c actor.Context) {
 		j.taskFinished()
 	case stopJob:
 		j.onStop()
-	case *actor.Terminated:
-		j.terminated(m)
+	case terminated:
+		j.terminated(m.task)
+	case taskBroken:
+		j.endAttempt(taskError(m.task, m.err))
 	case regionStopped:
 		j.afterRegion(m.stuck)
 	case restart:
@@ -227,7 +222,7 @@ func (j *Job) connection(m connection) {
 }
 
 // begin starts the tasks of a deployment, consumers first.
-func (j *Job) begin(c actor.Context, m deployed) {
+func (j *Job) begin(m deployed) {
 	switch {
 	case m.err != nil && (!j.stopping || fenced(m.err)):
 		j.attemptFailed(m.err)
@@ -250,7 +245,9 @@ func (j *Job) begin(c actor.Context, m deployed) {
 	j.coord = barrier.NewCoordinator(j.coordinatorConfig(m.dep), now)
 	j.foldAtNS = now + int64(j.cfg.FoldEvery)
 	for _, t := range m.dep.Tasks {
-		j.spawn(c, t)
+		t.report = j.tell
+		j.alive = append(j.alive, t)
+		j.host.spawn(t)
 	}
 	j.discover(m.dep)
 	j.arm()
@@ -265,15 +262,6 @@ func (j *Job) read(d *Deployment) {
 	j.readings.Store(&all)
 }
 
-func (j *Job) spawn(c actor.Context, t *Task) {
-	t.report = j.tell
-	props := actor.PropsFromProducer(func() actor.Actor { return t }, actor.WithMailbox(func() actor.Mailbox { return t.mb }))
-	pid := c.SpawnPrefix(props, fmt.Sprintf("%s/%s/%d", j.cfg.Name, t.Chain, t.Index))
-	t.pid.Store(pid)
-	j.tasks[pid.Id] = t
-	j.running++
-}
-
 // arm sets the timer for the coordinator's next wish.
 func (j *Job) arm() {
 	if j.timer != nil {
@@ -285,7 +273,7 @@ func (j *Job) arm() {
 	}
 	if next := j.coord.NextNS(); next != never {
 		coord := j.coord
-		j.timer = time.AfterFunc(max(time.Duration(next-j.cfg.Now()), 0), func() { j.tell(tick{coord}) })
+		j.timer = j.host.after(max(time.Duration(next-j.cfg.Now()), 0), tick{coord})
 	}
 }
 
@@ -345,10 +333,10 @@ func (j *Job) record(d barrier.Do) {
 		}
 	}
 	coord, log, e, meta := j.coord, j.cfg.Log, d.Epoch, j.meta(d)
-	j.writes.Add(1)
-	j.goIO(func() {
+	j.writes.begin()
+	j.host.goIO(func() {
 		err := log.Complete(context.Background(), e, blocks, meta)
-		j.writes.Done()
+		j.writes.end()
 		j.tell(recorded{coord, e, err})
 	})
 }
@@ -373,12 +361,12 @@ func (j *Job) committed(d barrier.Do) {
 		}
 		delete(j.parts, old)
 		for _, p := range parts {
-			system().Root.Send(j.dep.Tasks[p.task].PID(), recycle{p.blocks})
+			j.host.send(j.dep.Tasks[p.task], recycle{p.blocks})
 		}
 	}
 	for _, t := range j.dep.Tasks {
 		if t.commits() {
-			system().Root.Send(t.PID(), completed{e})
+			j.host.send(t, completed{e})
 		}
 	}
 	if j.cfg.Log == nil {
@@ -388,7 +376,7 @@ func (j *Job) committed(d barrier.Do) {
 	j.retries, j.failures = 0, 0
 	if now := j.cfg.Now(); now >= j.foldAtNS && !j.folding {
 		j.folding, j.foldAtNS = true, now+int64(j.cfg.FoldEvery)
-		j.goIO(func() { j.tell(folded{j.cfg.Log.Fold(context.Background())}) })
+		j.host.goIO(func() { j.tell(folded{j.cfg.Log.Fold(context.Background())}) })
 	}
 }
 

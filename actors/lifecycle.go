@@ -3,28 +3,10 @@ package actors
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
 )
-
-// supervisor is the strategy for a job's tasks: never restart one in place. Protoactor would lose the message that failed
-// and start with empty state; here the whole region is stopped and restored. It runs on the job actor's goroutine; the
-// failed task stays suspended meanwhile.
-type supervisor struct{ j *Job }
-
-// HandleFailure implements actor.SupervisorStrategy.
-func (s supervisor) HandleFailure(_ *actor.ActorSystem, _ actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
-	err, ok := reason.(error)
-	if !ok {
-		err = fmt.Errorf("%v", reason)
-	}
-	if t := s.j.tasks[child.Id]; t != nil {
-		err = taskError(t, err)
-	}
-	s.j.endAttempt(err)
-}
 
 // endAttempt ends the attempt: all tasks stop, and what they still report is ignored.
 func (j *Job) endAttempt(err error) {
@@ -38,34 +20,30 @@ func (j *Job) endAttempt(err error) {
 
 // stopRegion stops all tasks; terminated follows for each.
 func (j *Job) stopRegion() {
-	for id := range j.tasks {
-		system().Root.Stop(j.tasks[id].PID())
+	for _, t := range j.alive {
+		j.host.stop(t)
 	}
 }
 
-func (j *Job) terminated(m *actor.Terminated) {
-	t := j.tasks[m.Who.Id]
-	if t == nil {
+func (j *Job) terminated(t *Task) {
+	at := slices.Index(j.alive, t)
+	if at < 0 {
 		return
 	}
-	delete(j.tasks, m.Who.Id)
+	j.alive = slices.Delete(j.alive, at, at+1)
 	if j.failure == nil && !j.over {
 		j.endAttempt(fmt.Errorf("chain %s, task %d/%d was stopped from outside", strings.Join(t.Operators, ", "), t.Index, t.Count))
 	}
-	if j.running--; j.running == 0 {
+	if len(j.alive) == 0 {
 		j.awaitIO()
 	}
 }
 
-// awaitIO waits, off the actor, until no I/O goroutine of the attempt is left: the next attempt must not meet one. An epoch
+// awaitIO waits, off the loop, until no I/O goroutine of the attempt is left: the next attempt must not meet one. An epoch
 // that is being written is complete or not before the next attempt looks for the newest.
 func (j *Job) awaitIO() {
 	dep := j.dep
-	j.goIO(func() {
-		stuck := dep.awaitIO(j.cfg.StopTimeout)
-		j.writes.Wait()
-		j.tell(regionStopped{stuck})
-	})
+	j.host.goIO(func() { j.tell(regionStopped{j.host.quiet(dep, &j.writes)}) })
 }
 
 // awaitIO waits for the I/O goroutines of all tasks, together at most so long, and says which do not end.
@@ -140,7 +118,7 @@ func (j *Job) attemptFailed(err error) {
 			"unreachable", unreachable(err), "error", err)
 		j.restarts.Add(1)
 		j.setStatus(Restarting)
-		j.timer = time.AfterFunc(wait, func() { j.tell(restart{}) })
+		j.timer = j.host.after(wait, restart{})
 	}
 }
 
@@ -154,7 +132,7 @@ func (j *Job) redeploy() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	j.cancelDeploy = cancel
-	j.goIO(func() {
+	j.host.goIO(func() {
 		defer cancel()
 		d, err := j.deploy(ctx)
 		j.tell(deployed{d, err})
@@ -189,7 +167,7 @@ func (j *Job) lastEpochDone(ended, completed bool) {
 	for _, t := range j.dep.Tasks {
 		if ended || t.commits() {
 			j.finishing++
-			system().Root.Send(t.PID(), finish{ended})
+			j.host.send(t, finish{ended})
 		}
 	}
 	if j.finishing == 0 {
@@ -213,19 +191,17 @@ func (j *Job) endRegion() {
 	j.stopRegion()
 }
 
-// finish ends the job. The actor stops; Done is closed when the last I/O goroutine has ended.
+// finish ends the job. No message is handled any more; Done is closed when the last I/O goroutine has ended.
 func (j *Job) finish(s Status, err error) {
 	j.over = true
 	j.err = err
 	if j.timer != nil {
 		j.timer.Stop()
 	}
-	system().Root.Stop(j.pid)
-	go func() {
-		j.io.Wait()
+	j.host.end(func() {
 		j.setStatus(s)
 		close(j.done)
-	}()
+	})
 }
 
 // discover starts the search for splits that appear while the job runs, for each source that wants it.
@@ -236,7 +212,7 @@ func (j *Job) discover(d *Deployment) {
 		}
 		known := g.known
 		g.Tasks[0].Go(g.ID, "find splits", func(ctx context.Context) error {
-			for sleep(ctx, g.DiscoverEvery) {
+			for g.Tasks[0].sleep(ctx, g.DiscoverEvery) {
 				splits, err := g.Splits(ctx, known)
 				if ctx.Err() != nil {
 					return nil
@@ -270,6 +246,6 @@ func (j *Job) addSplits(m found) {
 			}
 		}
 		g.counts[least]++
-		system().Root.Send(g.Tasks[least].PID(), addSplits{[]assigned{{split: s, position: s.Start}}})
+		j.host.send(g.Tasks[least], addSplits{[]assigned{{split: s, position: s.Start}}})
 	}
 }

@@ -94,7 +94,7 @@ func (s *ioSink[T]) run(ctx context.Context) error {
 			continue
 		default:
 		}
-		b, err := s.lane.Receive(ctx, s.asked)
+		b, err := s.receive(ctx)
 		if err != nil {
 			return err
 		}
@@ -105,6 +105,20 @@ func (s *ioSink[T]) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// receive takes the oldest batch of the lane, or none when it is woken for an ask.
+func (s *ioSink[T]) receive(ctx context.Context) (*flow.Batch[T], error) {
+	if s.t.park == nil {
+		return s.lane.Receive(ctx, s.asked)
+	}
+	if !s.t.parked(ctx, func() bool { return s.lane.Len() > 0 || len(s.asks) > 0 }, never) {
+		return nil, context.Canceled
+	}
+	if len(s.asks) > 0 {
+		return nil, nil
+	}
+	return s.lane.TryReceive(), nil
 }
 
 // answer does what the task asked for, and tells it.

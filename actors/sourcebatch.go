@@ -153,7 +153,7 @@ func (p *planner[T]) latest(b sources.Bounder[T], a assigned, most int64) (batch
 		case err == nil, isEnd(err):
 			return batchEnd{until: until, final: isEnd(err)}, nil
 		case errors.Is(err, sources.ErrDisconnected):
-			if !sleep(p.ctx, wait) {
+			if !p.h.t.sleep(p.ctx, wait) {
 				return batchEnd{}, p.ctx.Err()
 			}
 		default:

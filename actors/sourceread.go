@@ -44,7 +44,7 @@ func (h *Head[T]) read(ctx context.Context, s *split[T], from flow.Position, ope
 		if read {
 			wait = reopenMin
 		}
-		if !sleep(ctx, wait) {
+		if !h.t.sleep(ctx, wait) {
 			return nil
 		}
 	}
@@ -91,12 +91,12 @@ func (h *Head[T]) readOnce(ctx context.Context, s *split[T], from *flow.Position
 	}
 	if p, ok := r.(sources.Poller[T]); ok {
 		h.t.post(do(func() { s.poller = p }))
-		<-ctx.Done()
+		h.t.awaitEnd(ctx)
 		return true, r.Close()
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	for {
-		f := take(ctx, s.free)
+		f := take(ctx, h.t, s.free)
 		if f == nil {
 			return read, nil
 		}
@@ -121,7 +121,11 @@ func (h *Head[T]) readOnce(ctx context.Context, s *split[T], from *flow.Position
 	}
 }
 
-func take[E any](ctx context.Context, c <-chan E) (e E) {
+// take gives the next of c, or nothing when ctx ends first.
+func take[E any](ctx context.Context, t *Task, c <-chan E) (e E) {
+	if t.park != nil && !t.parked(ctx, func() bool { return len(c) > 0 }, never) {
+		return e
+	}
 	select {
 	case e = <-c:
 	case <-ctx.Done():

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"math"
-	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -72,13 +71,14 @@ type Task struct {
 	stale          []int               // watermarks of tasks that are no more, to be removed from the snapshot
 
 	spawn   func(f func())   // starts an I/O goroutine
+	park    parker           // how it waits, in a simulation; nil: it blocks
 	stepped bool             // Stepped takes the task's turns: it opens pollers itself
 	onCut   func(flow.Epoch) // for Stepped; nil: nobody asks
 	opened  []io.Closer      // pollers that it opened
 
 	ctx    context.Context // ends with the attempt
 	cancel context.CancelFunc
-	io     sync.WaitGroup
+	io     inFlight
 }
 
 // cut is an epoch this task has frozen.

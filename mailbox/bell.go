@@ -28,8 +28,10 @@ func (b *Bell) Ring() {
 // Sleep waits for a ring, at most d (negative: without limit), unless ready says there is work. It says whether the time
 // was up. Only the owner calls it.
 func (b *Bell) Sleep(d time.Duration, ready func() bool) (timedOut bool) {
-	b.sleeping.Store(1)
-	if ready() || d == 0 {
+	if !b.LieDown(ready) {
+		return false
+	}
+	if d == 0 {
 		b.awake()
 		return false
 	}
@@ -50,6 +52,23 @@ func (b *Bell) Sleep(d time.Duration, ready func() bool) (timedOut bool) {
 		return b.awake()
 	}
 }
+
+// LieDown raises the flag and looks once more, without waiting; false: there is work. Until Rise, Rung says when to wake. It is for a
+// simulation, whose tasks have no goroutines to sleep.
+func (b *Bell) LieDown(ready func() bool) bool {
+	b.sleeping.Store(1)
+	if ready() {
+		b.awake()
+		return false
+	}
+	return true
+}
+
+// Rung says whether the bell was rung since LieDown.
+func (b *Bell) Rung() bool { return b.sleeping.Load() == 0 }
+
+// Rise ends what LieDown began.
+func (b *Bell) Rise() { b.awake() }
 
 // awake lowers the flag; when a ringer was first, it takes the ring. It says whether nobody rang.
 func (b *Bell) awake() bool {
