@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -43,12 +44,14 @@ func (s *step) commitFault(c Config) error {
 }
 
 // recovery is how an attempt's sink step begins: it publishes what older attempts have prepared.
-func (d *deployment) recovery(s *step, t sinks.Transactional) func(context.Context, []sinks.Prepared) error {
-	return func(ctx context.Context, prepared []sinks.Prepared) error {
+func (d *deployment) recovery(s *step, t sinks.Transactional) func(context.Context, flow.Epoch, []sinks.Prepared) error {
+	return func(ctx context.Context, restored flow.Epoch, prepared []sinks.Prepared) error {
 		if t.Commits() == sinks.AtOnce && len(prepared) == 0 {
 			return nil
 		}
-		return t.Recover(ctx, d.instance(s, 0, len(d.tasks(s.ID))), prepared)
+		at := d.instance(s, 0, len(d.tasks(s.ID)))
+		at.Restored = restored
+		return t.Recover(ctx, at, prepared)
 	}
 }
 

@@ -92,7 +92,7 @@ func onlyAfter(v *vault, f func(string) error) func(string) error {
 func TestAStopPublishes(t *testing.T) {
 	v, dir := newVault(), t.TempDir()
 	const n = 90_000
-	for _, parallelism := range []int{3, 1, 2, 4} {
+	for i, parallelism := range []int{3, 1, 2, 4} {
 		q, err := numbers(n, v).Start(t.Context(), millrace.Config{Parallelism: parallelism, StateDir: dir, BatchRecords: 8, LaneBatches: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -106,6 +106,9 @@ func TestAStopPublishes(t *testing.T) {
 		}
 		if len(v.pending) != 0 {
 			t.Fatalf("%d transactions are left open by a job that has stopped", len(v.pending))
+		}
+		if v.restored == 0 && i > 0 {
+			t.Fatal("the sink was not told from which epoch the attempt starts")
 		}
 	}
 	run(t, numbers(n, v), millrace.Config{Parallelism: 2, StateDir: dir})

@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"codec":               {},
 	"internal/invariants": {},
 	"internal/delta":      {"flow"},
+	"internal/secret":     {},
 
 	// L1: state machines, queues, tables, files
 	"mailbox":         {"flow"},
@@ -39,7 +40,7 @@ var layers = map[string][]string{
 	"sources":        {"flow", "codec"},
 	"sinks":          {"flow", "codec"},
 	"internal/plan":  {"flow", "codec"},
-	"internal/kafka": {"flow", "codec"}, // what the two Kafka adapters share; it knows neither contract
+	"internal/kafka": {"flow", "codec", "internal/secret"}, // what the two Kafka adapters share; it knows neither contract
 
 	// L3: tasks; and adapters, each its room, the words and one third-party library
 	"actors":              {"flow", "mailbox", "barrier", "state", "checkpoint", "operators", "sources", "sinks", "internal/plan", "internal/delta"},
@@ -94,7 +95,7 @@ var homes = map[string][]string{
 	"github.com/hamba/avro":                   {}, // tests only: a second opinion on codec's schemas and bytes
 	"go.uber.org/goleak":                      {}, // tests only
 	"modernc.org/sqlite":                      {}, // tests only: the oracle of windows, joins and dedup
-	"github.com/jackc/pgx":                    {"integration"},
+	"github.com/jackc/pgx":                    {"sinks/postgressink", "integration"}, // integration: the oracle asks a database of its own
 }
 
 // testLibraries may be imported by any test. Tests of the Kafka rooms use sarama through homes, as the rooms do.

@@ -23,6 +23,7 @@ type vault struct {
 	cadence  sinks.Cadence
 	newest   flow.Attempt
 	recovers int
+	restored flow.Epoch              // from which the newest attempt starts
 	fault    func(step string) error // asked before each step; nil: none
 	became   chan struct{}           // holds one: something became public
 }
@@ -62,8 +63,11 @@ func (v *vault) Recover(_ context.Context, at sinks.Instance, prepared []sinks.P
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.recovers++
-	v.newest = at.Attempt
+	v.newest, v.restored = at.Attempt, at.Restored
 	for _, p := range prepared {
+		if p.Epoch > at.Restored {
+			return fmt.Errorf("a token of epoch %d is in epoch %d", p.Epoch, at.Restored)
+		}
 		if err := v.publish(p.Token); err != nil {
 			return fmt.Errorf("epoch %d: %w", p.Epoch, err)
 		}

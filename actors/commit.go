@@ -20,7 +20,7 @@ const PreparedState = "prepared"
 // SinkGroup is an operator with a transactional sink, with its tasks.
 type SinkGroup struct {
 	ID      string
-	Recover func(ctx context.Context, prepared []sinks.Prepared) error
+	Recover func(ctx context.Context, restored flow.Epoch, prepared []sinks.Prepared) error
 	Tasks   []*Task
 }
 
@@ -130,7 +130,7 @@ func (t *Task) completed(e flow.Epoch) {
 
 // recover lets each transactional sink publish what the epoch that was restored holds, and give up the rest. Its first task
 // removes that from the next epoch: no other writes these keys.
-func (d *Deployment) recover(ctx context.Context, all kept) error {
+func (d *Deployment) recover(ctx context.Context, restored flow.Epoch, all kept) error {
 	for _, g := range d.Sinks {
 		of := all[g.ID]
 		delete(all, g.ID)
@@ -141,7 +141,7 @@ func (d *Deployment) recover(ctx context.Context, all kept) error {
 			stale.removed = append(stale.removed, []byte(key))
 		}
 		slices.SortStableFunc(prepared, func(a, b sinks.Prepared) int { return cmp.Compare(a.Epoch, b.Epoch) })
-		if err := g.Recover(ctx, prepared); err != nil {
+		if err := g.Recover(ctx, restored, prepared); err != nil {
 			return fmt.Errorf("recover the output of sink %q: %w", g.ID, err)
 		}
 		g.Tasks[0].recovered = append(g.Tasks[0].recovered, stale)

@@ -77,7 +77,7 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 		}
 	}
 	j.first = newest + 1
-	starts, err := d.restore(ctx, each)
+	starts, err := d.restore(ctx, newest, each)
 	if err != nil || newest > 0 || len(starts) == 0 || j.cfg.Log == nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 }
 
 // restore gives the tasks the blocks that each hands out, oldest first, and deals the splits. It returns the positions at which
-// splits begin that were not among the blocks. At last the sinks publish what the blocks hold of their output.
-func (d *Deployment) restore(ctx context.Context, each func(func(delta.Block) error) error) (starts []delta.Block, err error) {
+// splits begin that were not among the blocks. At last the sinks publish what the blocks, those of epoch restored, hold of their output.
+func (d *Deployment) restore(ctx context.Context, restored flow.Epoch, each func(func(delta.Block) error) error) (starts []delta.Block, err error) {
 	r := restoring{map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}, kept{}}
 	for _, g := range d.Groups {
 		r.positions[g.ID] = map[string]assigned{}
@@ -112,7 +112,7 @@ func (d *Deployment) restore(ctx context.Context, each func(func(delta.Block) er
 	if starts, err = d.assignSplits(ctx, r.positions); err != nil {
 		return nil, err
 	}
-	return starts, d.recover(ctx, r.prepared)
+	return starts, d.recover(ctx, restored, r.prepared)
 }
 
 // restoring is what of an epoch is in no task's tables, by operator: positions by split, watermarks by task.

@@ -57,7 +57,7 @@ func NewStepped(ctx context.Context, d *Deployment, c SteppedConfig) (_ *Stepped
 		}
 		t.seal(c.Mode, true)
 	}
-	s.Starts, err = d.restore(ctx, func(f func(delta.Block) error) error {
+	s.Starts, err = d.restore(ctx, 0, func(f func(delta.Block) error) error {
 		for _, b := range c.Blocks {
 			if err := f(b); err != nil {
 				return err

@@ -21,7 +21,8 @@ type Instance struct {
 	Task     int // 0 to Tasks-1
 	Tasks    int
 	Attempt  flow.Attempt
-	Mode     Mode // what is written; Append also for a stream, which has no other
+	Restored flow.Epoch // from which the attempt starts, 0 for none or when it is not known; told to Transactional.Recover, not to Open
+	Mode     Mode       // what is written; Append also for a stream, which has no other
 	// Batched says that records come in batches, each ended by EndBatch: under a micro-batch trigger, and in complete mode. Otherwise
 	// they come one by one, and EndBatch only tells where an interval ends.
 	Batched bool

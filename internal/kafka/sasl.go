@@ -5,10 +5,11 @@ import (
 	"crypto/sha512"
 	"fmt"
 	"hash"
-	"log/slog"
 
 	"github.com/IBM/sarama"
 	"github.com/xdg-go/scram"
+
+	"github.com/millrace-io/millrace/internal/secret"
 )
 
 // SASL says who connects. The zero value connects without saying.
@@ -19,24 +20,7 @@ type SASL struct {
 }
 
 // Secret is a text that no log, error or dump shows.
-type Secret string
-
-const redacted = "[redacted]"
-
-// String hides the secret.
-func (Secret) String() string { return redacted }
-
-// GoString hides the secret.
-func (Secret) GoString() string { return redacted }
-
-// Format hides the secret under every verb.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
-
-// LogValue hides the secret.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText hides the secret.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+type Secret = secret.Text
 
 func (s SASL) validate() error {
 	switch s.Mechanism {

@@ -114,7 +114,9 @@ func (l *lineage[T]) start(tasks int) step {
 			return err
 		}
 		fmt.Fprintf(&l.log, "recover %d tokens\n", len(l.recorded))
-		if err := l.current.(sinks.Transactional).Recover(l.t.Context(), l.at(0, tasks), slices.Clone(l.recorded)); err != nil {
+		at := l.at(0, tasks)
+		at.Restored = l.complete
+		if err := l.current.(sinks.Transactional).Recover(l.t.Context(), at, slices.Clone(l.recorded)); err != nil {
 			return fmt.Errorf("recover: %w", err)
 		}
 		l.written, l.shown = l.records, l.records
