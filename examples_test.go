@@ -19,7 +19,7 @@ func TestEverythingHasAnExample(t *testing.T) {
 			t.Errorf("there is no Example%s with checked output", name)
 		}
 	}
-	for _, dir := range []string{"sources", "sources/filesource", "sinks"} {
+	for _, dir := range []string{"sources", "sources/filesource", "sinks", "sinks/filesink"} {
 		list := connectorsIn(u.files(t, dir, false))
 		if len(list) < 3 {
 			t.Errorf("connectors of %s are %q; does the list still come from the code?", dir, list)

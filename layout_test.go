@@ -24,6 +24,7 @@ var layers = map[string][]string{
 	// L0: words and arithmetic
 	"flow":                {},
 	"codec":               {},
+	"internal/columns":    {}, // what the file source and the file sink share
 	"internal/invariants": {},
 	"internal/delta":      {"flow"},
 	"internal/secret":     {},
@@ -51,7 +52,8 @@ var layers = map[string][]string{
 	"sinks/sinktest":      {"sinks", "flow", "codec"},
 	"sources/kafkasource": {"sources", "flow", "codec", "internal/kafka"},
 	"sinks/kafkasink":     {"sinks", "flow", "codec", "internal/kafka"},
-	"sources/filesource":  {"sources", "flow", "codec"},
+	"sources/filesource":  {"sources", "flow", "codec", "internal/columns"},
+	"sinks/filesink":      {"sinks", "flow", "codec", "internal/columns"},
 
 	// L4: the public API, with default adapters; L5: what uses it
 	".":            {all},
@@ -75,6 +77,7 @@ var testLayers = map[string][]string{
 	"actors":            {"codec", "checkpoint/dirstore", "state/badgerstate"}, // whole jobs, crashed and restored on real files
 	"state/badgerstate": {"codec"},
 	"checkpoint":        {"checkpoint/dirstore"},
+	"sinks/filesink":    {"sources", "sources/filesource"}, // reads back what was written
 }
 
 // homes lists, for each third-party library, the only rooms that may import it. A library that is not listed is an error.
@@ -90,11 +93,11 @@ var homes = map[string][]string{
 	"gonum.org/v1/plot":                       {"benchmarks"},
 	"golang.org/x/sys":                        {"benchmarks", "checkpoint/dirstore", "state/badgerstate", "runner"},
 	"golang.org/x/term":                       {"runner"},
-	"github.com/nats-io/nats.go":              {}, // none yet
-	"github.com/twmb/franz-go":                {}, // tests only: kfake is their in-process broker
-	"github.com/hamba/avro":                   {}, // tests only: a second opinion on codec's schemas and bytes
-	"go.uber.org/goleak":                      {}, // tests only
-	"modernc.org/sqlite":                      {}, // tests only: the oracle of windows, joins and dedup
+	"github.com/nats-io/nats.go":              {},                                    // none yet
+	"github.com/twmb/franz-go":                {},                                    // tests only: kfake is their in-process broker
+	"github.com/hamba/avro":                   {},                                    // tests only: a second opinion on codec's schemas and bytes
+	"go.uber.org/goleak":                      {},                                    // tests only
+	"modernc.org/sqlite":                      {},                                    // tests only: the oracle of windows, joins and dedup
 	"github.com/jackc/pgx":                    {"sinks/postgressink", "integration"}, // integration: the oracle asks a database of its own
 }
 

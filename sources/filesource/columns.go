@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/millrace-io/millrace/internal/columns"
 )
 
 // target is a struct's field that a column fills.
@@ -18,61 +20,37 @@ type target struct {
 
 // targetsOf lists the fields of a struct to fill; none for []string.
 func targetsOf(t reflect.Type) ([]target, error) {
-	if t == reflect.TypeFor[[]string]() {
-		return nil, nil
+	fields, err := columns.Of(t)
+	if err != nil {
+		return nil, err
 	}
-	if t.Kind() != reflect.Struct {
-		return nil, fmt.Errorf("csv: records of type %v: use a struct, or []string", t)
-	}
-	var targets []target
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name := nameOf(f)
-		if name == "-" || !f.IsExported() {
-			continue
-		}
+	targets := make([]target, 0, len(fields))
+	for _, f := range fields {
 		parse, err := parserOf(f.Type)
 		if err != nil {
-			return nil, fmt.Errorf("csv: field %s of %v: %w", f.Name, t, err)
+			return nil, fmt.Errorf("csv: field %s of %v: %w", t.Field(f.Index).Name, t, err)
 		}
-		for _, other := range targets {
-			if strings.EqualFold(other.name, name) {
-				return nil, fmt.Errorf("csv: two fields of %v want the column %q", t, name)
-			}
-		}
-		targets = append(targets, target{name: name, index: i, parse: parse})
-	}
-	if len(targets) == 0 {
-		return nil, fmt.Errorf("csv: %v has no field to fill", t)
+		targets = append(targets, target{name: f.Name, index: f.Index, parse: parse})
 	}
 	return targets, nil
 }
 
-func nameOf(f reflect.StructField) string {
-	for _, key := range []string{"csv", "millrace"} {
-		if name, _, _ := strings.Cut(f.Tag.Get(key), ","); name != "" {
-			return name
-		}
-	}
-	return f.Name
-}
-
 // match finds the column of each target.
-func match(targets []target, columns []string) ([]target, error) {
+func match(targets []target, names []string) ([]target, error) {
 	found := make([]target, len(targets))
 	for i, t := range targets {
 		t.column = -1
-		for k, c := range columns {
+		for k, c := range names {
 			switch {
 			case !strings.EqualFold(c, t.name):
 			case t.column >= 0:
-				return nil, fmt.Errorf("csv: column %q is there twice: %s", t.name, strings.Join(columns, ", "))
+				return nil, fmt.Errorf("csv: column %q is there twice: %s", t.name, strings.Join(names, ", "))
 			default:
 				t.column = k
 			}
 		}
 		if t.column < 0 {
-			return nil, fmt.Errorf("csv: no column %q, only: %s", t.name, strings.Join(columns, ", "))
+			return nil, fmt.Errorf("csv: no column %q, only: %s", t.name, strings.Join(names, ", "))
 		}
 		found[i] = t
 	}

@@ -173,7 +173,7 @@ func TestCSVCheck(t *testing.T) {
 	check := func(src any) error { return src.(sources.Checker).Check(t.Context()) }
 	mustSay(t, check(filesource.CSV[int](cfg)), "records of type int")
 	mustSay(t, check(filesource.CSV[struct{ A []int }](cfg)), "field A", "UnmarshalText")
-	mustSay(t, check(filesource.CSV[struct{ a int }](cfg)), "no field to fill")
+	mustSay(t, check(filesource.CSV[struct{ a int }](cfg)), "no field that can be a column")
 	mustSay(t, check(filesource.CSV[struct {
 		A int `csv:"b"`
 		B int
