@@ -28,6 +28,7 @@ type deployment struct {
 	now       func() int64
 	refuse    func() bool // asked before a batch goes into a lane: for tests; nil: lanes refuse when they are full
 	rehearsal bool
+	free      func(dir string) (int64, error) // of disk space; nil: as the system says
 
 	byChain map[string][]*actors.Task // by the chain's head
 	edges   map[any]any               // *reader[T] to *edge[T]

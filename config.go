@@ -87,6 +87,10 @@ type Config struct {
 	// RetainEpochs is how many complete epochs stay in the state directory, the newest included; 0 means 2, at most 1000. A start
 	// always goes on from the newest; a savepoint is what stays for as long as its owner wants.
 	RetainEpochs int
+	// FreeBytesMin is the space that must be left on the disk of StateDir: while there is less, epochs are abandoned, as those that take
+	// too long, and their changes go into the next. 0 means 64 MiB, and 1 GiB beside Badger's working store, which on a full disk would kill
+	// the process; negative: none, which Badger does not allow.
+	FreeBytesMin int64
 	// EpochTimeout is how long an epoch may take before it is abandoned and its changes go into the next; 0 means 30 s. The
 	// epoch that drains the job at its end, also under AtMostOnce, is one of them.
 	EpochTimeout time.Duration
@@ -195,6 +199,7 @@ func (c Config) validate() (faults []error) {
 	want(c.EpochTimeout > 0, "EpochTimeout is %v, want more than 0", c.EpochTimeout)
 	want(c.EpochFailuresMax > 0, "EpochFailuresMax is %d, want at least 1", c.EpochFailuresMax)
 	want(c.RetainEpochs > 0 && c.RetainEpochs <= checkpoint.RetainMax, "RetainEpochs is %d, want 1 to %d", c.RetainEpochs, checkpoint.RetainMax)
+	want(c.FreeBytesMin >= 0 || c.State != Badger, "FreeBytesMin is %d, want at least 0 with Badger, which a full disk would kill", c.FreeBytesMin)
 	want(c.Parallelism > 0, "Parallelism is %d, want at least 1", c.Parallelism)
 	want(c.BatchRecords > 0 && c.BatchRecords <= 1<<16, "BatchRecords is %d, want 1 to 65536", c.BatchRecords)
 	want(c.LaneBatches > 0 && c.LaneBatches <= 1<<16, "LaneBatches is %d, want 1 to 65536", c.LaneBatches)

@@ -20,7 +20,10 @@ import (
 // Start checks the topology, the configuration and the ends, finds the newest complete epoch in the state directory, and
 // starts the job from it. Everything that is wrong is one error, before any record flows. When ctx ends the job stops as
 // with Query.Stop.
-func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
+func (j *Job) Start(ctx context.Context, c Config) (*Query, error) { return j.start(ctx, c, nil) }
+
+// start is Start with another measure of free disk space.
+func (j *Job) start(ctx context.Context, c Config, free func(dir string) (int64, error)) (*Query, error) {
 	c = j.paced(c).withDefaults()
 	if j.started {
 		return nil, j.wrong([]error{errors.New("already started; build the topology anew to run it twice")})
@@ -29,7 +32,7 @@ func (j *Job) Start(ctx context.Context, c Config) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.started = true
+	j.started, d.free = true, free
 	q, err := j.launch(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("start job %q: %w", j.name, err)
@@ -113,7 +116,7 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 	if c.Guarantee == AtMostOnce {
 		return nil
 	}
-	if q.store, err = dirstore.Open(filepath.Join(dir, "checkpoints")); err != nil {
+	if q.store, err = dirstore.OpenConfig(dirstore.Config{Dir: filepath.Join(dir, "checkpoints"), FreeBytesMin: c.FreeBytesMin, Free: r.free}); err != nil {
 		return err
 	}
 	var ids []string
@@ -142,7 +145,9 @@ func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*act
 			if err := q.closeWorking(); err != nil {
 				return nil, err
 			}
-			db, err := badgerstate.Open(badgerstate.Config{Dir: q.working, CacheBytes: r.config.badgerBytes()})
+			db, err := badgerstate.Open(badgerstate.Config{
+				Dir: q.working, CacheBytes: r.config.badgerBytes(), FreeBytesMin: r.config.FreeBytesMin,
+			})
 			if err != nil {
 				return nil, err
 			}

@@ -62,7 +62,7 @@ func (l *Log) merge(ctx context.Context, runs []run, oldest bool, evolve *evolut
 	h := runHeader{lineage: l.lineage, first: runs[0].first, last: runs[len(runs)-1].last, schemas: unite(inputs)}
 	rewrites := evolve.rewritesFor(h.schemas, l.o.Plan.Schemas)
 	name := fmt.Sprintf("%s%d-%d-%s-%d", runPrefix, h.first, h.last, l.writer, l.files.Add(1))
-	return createRun(ctx, l.o.Store, name, h, func(w *runWriter) error {
+	return createRun(ctx, l.o.Store, name, h, sizeOf(runs), func(w *runWriter) error {
 		return mergeBlocks(ctx, inputs, newWinners(oldest), rewritingWriter{w, h.schemas, rewrites})
 	})
 }

@@ -72,8 +72,13 @@ type runWriter struct {
 	entries uint64
 }
 
-// createRun makes the file of a run of what write writes, and says how a record names it.
-func createRun(ctx context.Context, s Store, name string, h runHeader, write func(*runWriter) error) (run, error) {
+// createRun makes the file of a run of what write writes, at most about so many bytes, and says how a record names it.
+func createRun(ctx context.Context, s Store, name string, h runHeader, bytes int64, write func(*runWriter) error) (run, error) {
+	if c, ok := s.(SpaceChecker); ok {
+		if err := c.CheckSpace(bytes); err != nil {
+			return run{}, fmt.Errorf("write run %q: %w", name, err)
+		}
+	}
 	w := &runWriter{sum: sha256.New()}
 	err := s.Create(ctx, name, func(out io.Writer) error {
 		w.buf = bufio.NewWriterSize(out, ioBufferBytes)

@@ -53,18 +53,20 @@ func checkBlock(b delta.Block, groups int) error {
 // writeSegment writes the changes of one epoch. It does not reorder the caller's blocks.
 func (l *Log) writeSegment(ctx context.Context, e flow.Epoch, attempt flow.Attempt, blocks []delta.Block) (run, error) {
 	sorted := make([]delta.Block, 0, len(blocks))
+	bytes := int64(0)
 	for _, b := range blocks {
 		if err := checkBlock(b, l.keyGroups); err != nil {
 			return run{}, err
 		}
 		if b.Count > 0 {
 			sorted = append(sorted, b)
+			bytes += int64(len(b.Data))
 		}
 	}
 	slices.SortStableFunc(sorted, compareBlocks)
 	h := runHeader{lineage: l.lineage, first: e, last: e, schemas: tableOf(sorted, l.o.Plan.Schemas)}
 	name := fmt.Sprintf("%s%d-a%d-%s-%d", runPrefix, e, attempt, l.writer, l.files.Add(1))
-	return createRun(ctx, l.o.Store, name, h, func(w *runWriter) error {
+	return createRun(ctx, l.o.Store, name, h, bytes, func(w *runWriter) error {
 		schema := 0
 		for _, b := range sorted {
 			for h.schemas[schema].Operator != b.Operator || h.schemas[schema].State != b.State {

@@ -33,6 +33,13 @@ type Store interface {
 	List(ctx context.Context) ([]string, error)
 }
 
+// SpaceChecker is a Store that knows how much space it has left.
+type SpaceChecker interface {
+	// CheckSpace is asked before a file of at most about so many bytes is written, those of slots and the head excepted, which are
+	// small and must still find room when all else is refused. It returns ErrNoSpace when the file should not be written.
+	CheckSpace(bytes int64) error
+}
+
 // Object is an open immutable object. Close releases it.
 type Object interface {
 	io.ReaderAt
@@ -45,6 +52,10 @@ var (
 	ErrNotFound = errors.New("object not found")
 	// ErrExists is returned by a Store when an object of that name, or another content than expected, is there.
 	ErrExists = errors.New("object exists")
+
+	// ErrNoSpace says that a file was not written because too little disk space would be left. The log is sound: once there is space,
+	// epochs can be completed again.
+	ErrNoSpace = errors.New("too little disk space")
 
 	// ErrLocked says that another process has the state open. Nothing was changed.
 	ErrLocked = errors.New("state is in use")

@@ -37,6 +37,8 @@ func (o *Options) register(fs *flag.FlagSet) {
 	fs.Int64Var(&o.cacheMB, "cache-mb", 256, "memory that badger may use, `MiB`")
 	fs.DurationVar(&o.checkpointEvery, "checkpoint-interval", time.Second, "time between two checkpoints, which bounds the work of a restart")
 	fs.DurationVar(&o.commitEvery, "commit-every", 0, "time between two epochs, which bounds what a restart repeats; 0 for the checkpoint interval")
+	fs.IntVar(&o.retain, "retain-epochs", 2, "complete `EPOCHS` that stay in the state directory")
+	fs.Int64Var(&o.reserveMB, "reserve-mb", 0, "disk space to leave free, `MiB`: below it no epoch is recorded; 0 for 64, and 1024 beside badger")
 	fs.TextVar(&o.guarantee, "guarantee", guarantee(millrace.ExactlyOnce), "of the state: exactly-once, at-least-once or at-most-once")
 	fs.TextVar(&o.trigger, "trigger", trigger(millrace.RealTime(0)), "when batches begin: `TRIGGER` real-time, micro-batch, every=INTERVAL, once or available-now; the last two end the job")
 	fs.Int64Var(&o.batchMax, "max-records-per-batch", 0, "`RECORDS` that a batch takes of each split at most, 0 for no limit; once and real-time have none")

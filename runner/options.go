@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sources"
 )
@@ -25,6 +26,8 @@ type Options struct {
 	checkpointEvery time.Duration
 	commitEvery     time.Duration
 	guarantee       guarantee
+	retain          int
+	reserveMB       int64
 	trigger         trigger
 	batchMax        int64
 	parallelism     int
@@ -56,6 +59,8 @@ func (o *Options) validate() error {
 	want(o.checkpointEvery >= 10*time.Millisecond, "--checkpoint-interval is %v, want at least 10ms", o.checkpointEvery)
 	want(o.commitEvery == 0 || o.commitEvery >= 10*time.Millisecond && o.commitEvery <= o.checkpointEvery,
 		"--commit-every is %v, want 10ms to the checkpoint interval, which is %v", o.commitEvery, o.checkpointEvery)
+	want(o.retain >= 1 && o.retain <= checkpoint.RetainMax, "--retain-epochs is %d, want 1 to %d", o.retain, checkpoint.RetainMax)
+	want(o.reserveMB >= 0, "--reserve-mb is %d, want 0 (64, or 1024 beside badger) or more", o.reserveMB)
 	want(o.batchMax >= 0, "--max-records-per-batch is %d, want 0 (no limit) or more", o.batchMax)
 	want(o.commitEvery == 0 || o.trigger.realTime(), "--commit-every has no meaning with --trigger %v: an epoch ends each batch", millrace.Trigger(o.trigger))
 	return errors.Join(errs...)
@@ -66,6 +71,7 @@ func (o *Options) config(log *slog.Logger) millrace.Config {
 	return millrace.Config{
 		StateDir: o.stateDir, State: millrace.StateBackend(o.state), CacheBytes: o.cacheMB << 20,
 		Guarantee: millrace.Guarantee(o.guarantee), CheckpointEvery: o.checkpointEvery, CommitEvery: o.commitEvery,
+		RetainEpochs: o.retain, FreeBytesMin: o.reserveMB << 20,
 		Parallelism: o.parallelism, Logger: log, Trigger: millrace.Trigger(o.trigger), MaxRecordsPerBatch: o.batchMax,
 	}
 }

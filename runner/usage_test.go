@@ -34,6 +34,7 @@ func TestWrongUse(t *testing.T) {
 		{"run wordcount --guarantee twice", 2, "want exactly-once, at-least-once or at-most-once"},
 		{"run wordcount --checkpoint-interval 1ms", 2, "--checkpoint-interval is 1ms, want at least 10ms"},
 		{"run wordcount --commit-every 2s", 2, "--commit-every is 2s, want 10ms to the checkpoint interval, which is 1s"},
+		{"run wordcount --retain-epochs 0 --reserve-mb -1", 2, "--retain-epochs is 0, want 1 to 1000; --reserve-mb is -1, want 0"},
 		{"run wordcount --words all", 2, `want one of ["zipf" "uniform" "round-robin"]`},
 		{"run wordcount --keys 0", 2, "--keys is 0, want at least 1"},
 		{"run wordcount --output x", 2, "this one does not: give --records, --file or --until-end"},

@@ -41,6 +41,9 @@ func sign(f *os.File) error {
 		return err
 	}
 	_, err = f.WriteAt(fmt.Appendf(nil, "process %d on %s\n", os.Getpid(), host), 0)
+	if noSpace(err) {
+		return nil // a full disk must not keep a job from its state
+	}
 	return err
 }
 

@@ -22,12 +22,26 @@ const (
 	fileMode   = 0o600
 )
 
+// Config says where a store is, and what it leaves to others.
+type Config struct {
+	Dir string
+	// FreeBytesMin is the disk space that must be left on the file system of Dir behind each file of state entries that is written; 0:
+	// DefaultFreeBytesMin, negative: none. Slots and the head, which are small, may use it: so a restart is possible on a full disk.
+	FreeBytesMin int64
+	// Free measures what can still be written on the file system of Dir, in bytes; nil asks the system, where that can tell.
+	Free func(dir string) (int64, error)
+}
+
+// DefaultFreeBytesMin is room for the records of a few ten thousand epochs.
+const DefaultFreeBytesMin = 64 << 20
+
 // Store is a checkpoint.Store in a directory. Its methods may be called from several goroutines.
 type Store struct {
 	path  string
 	root  *os.Root // all access goes through it, so no name and no symbolic link leads out of the directory
 	dir   *os.File // for syncing the directory
 	lock  *os.File
+	guard Config
 	temps atomic.Uint64
 
 	replacing sync.Mutex            // held over the compare and the rename of Replace
@@ -38,11 +52,18 @@ type Store struct {
 	step func(op, name string) error
 }
 
-var _ checkpoint.Store = (*Store)(nil)
+var (
+	_ checkpoint.Store        = (*Store)(nil)
+	_ checkpoint.SpaceChecker = (*Store)(nil)
+)
 
-// Open locks the directory, making it when it is not there, and removes the temporaries of a run that crashed. When
+// Open is OpenConfig with nothing but a directory.
+func Open(dir string) (*Store, error) { return OpenConfig(Config{Dir: dir}) }
+
+// OpenConfig locks the directory, making it when it is not there, and removes the temporaries of a run that crashed. When
 // another run has it open the error is checkpoint.ErrLocked and says which process that is.
-func Open(dir string) (*Store, error) {
+func OpenConfig(c Config) (*Store, error) {
+	dir := c.Dir
 	path, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("state directory %q: %w", dir, err)
@@ -54,7 +75,13 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory %q: %w", path, err)
 	}
-	s := &Store{path: path, root: root}
+	if c.FreeBytesMin == 0 {
+		c.FreeBytesMin = DefaultFreeBytesMin
+	}
+	if c.Free == nil {
+		c.Free = freeBytes
+	}
+	s := &Store{path: path, root: root, guard: c}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -174,7 +201,7 @@ func (s *Store) do(op, name string, call func() error) error {
 
 // explain adds what a person can do about an error of the disk.
 func (s *Store) explain(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if noSpace(err) {
 		return fmt.Errorf("state directory %q: %w; free space on its disk", s.path, err)
 	}
 	if errors.Is(err, syscall.EIO) {
