@@ -5,14 +5,40 @@ import (
 	"fmt"
 
 	"github.com/millrace-io/millrace/actors"
+	"github.com/millrace-io/millrace/checkpoint"
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/plan"
 	"github.com/millrace-io/millrace/internal/rig"
 )
 
 func init() {
+	rig.Rehearse = func(ctx context.Context, job, config any) (*rig.Rehearsal, error) {
+		return job.(*Job).simulate(ctx, config.(Config))
+	}
 	rig.Deploy = func(ctx context.Context, job, config any, o rig.Options) (*rig.Attempt, error) {
 		return job.(*Job).step(ctx, config.(Config), o)
 	}
+}
+
+// simulate rehearses the job and says how to run it on another ground than Start's.
+func (j *Job) simulate(ctx context.Context, c Config) (*rig.Rehearsal, error) {
+	r, err := j.rehearse(ctx, j.paced(c).withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	return &rig.Rehearsal{
+		Log: r.logOptions(),
+		Job: func(log *checkpoint.Log, now func() int64, refuse func() bool) actors.JobConfig {
+			run := r.jobConfig(log)
+			run.Now = now
+			run.Build = func(ctx context.Context, attempt flow.Attempt) (*actors.Deployment, error) {
+				d := r.attemptOf(ctx, attempt, log, now)
+				d.refuse = refuse
+				return d.build()
+			}
+			return run
+		},
+	}, nil
 }
 
 // step makes an attempt of the job that is stepped instead of started.

@@ -57,7 +57,8 @@ var layers = map[string][]string{
 
 	// L4: the public API, with default adapters; L5: what uses it
 	".":            {all},
-	"internal/rig": {"flow", "actors"}, // how millracetest gets at a job's tasks
+	"internal/rig": {"flow", "actors", "checkpoint"}, // how millracetest and internal/sim get at a job's tasks
+	"internal/sim": {all},
 	"millracetest": {all},
 	"runner":       {all},
 	"topologies":   {all},

@@ -89,17 +89,46 @@ func (j *Job) launch(ctx context.Context, rehearsal *deployment) (_ *Query, err 
 	}
 	rehearsal.keyGroups = q.keyGroups
 	j.announce(c, q)
-	q.run, err = actors.StartJob(ctx, actors.JobConfig{
-		Name: j.name, Log: q.log, Mode: c.mode(), Build: q.builder(rehearsal),
-		Batches: c.batchConfig(), CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
-		RestartsMax: c.RestartsMax, RestartMin: c.RestartMin, RestartMax: c.RestartMax, StopTimeout: stopTimeout,
-		Logger: c.Logger, Now: processingTime,
-	})
+	run := rehearsal.jobConfig(q.log)
+	run.Build, run.Now = q.builder(rehearsal), processingTime
+	q.run, err = actors.StartJob(ctx, run)
 	if err != nil {
 		return nil, err
 	}
 	q.watch(ctx)
 	return q, nil
+}
+
+// jobConfig is how the job runs on log, but for what builds its tasks and for its clock.
+func (d *deployment) jobConfig(log *checkpoint.Log) actors.JobConfig {
+	c := d.config
+	return actors.JobConfig{
+		Name: d.job.name, Log: log, Mode: c.mode(), Batches: c.batchConfig(),
+		CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
+		RestartsMax: c.RestartsMax, RestartMin: c.RestartMin, RestartMax: c.RestartMax, StopTimeout: stopTimeout, Logger: c.Logger,
+	}
+}
+
+// logOptions says which lineage the rehearsed job goes on with, but for its store.
+func (d *deployment) logOptions() checkpoint.Options {
+	var ids []string
+	for _, s := range d.job.steps {
+		ids = append(ids, s.ID)
+	}
+	return checkpoint.Options{
+		Job: d.job.name, KeyGroups: d.config.KeyGroups, Retain: d.config.RetainEpochs,
+		Plan:   checkpoint.Plan{Hash: d.plan.Hash(), Operators: ids, Schemas: d.schemas()},
+		Evolve: d.evolve,
+	}
+}
+
+// attemptOf is the building of an attempt of the rehearsed job, on log.
+func (d *deployment) attemptOf(ctx context.Context, attempt flow.Attempt, log *checkpoint.Log, now func() int64) *deployment {
+	a := &deployment{job: d.job, plan: d.plan, config: d.config, ctx: ctx, attempt: attempt, keyGroups: d.keyGroups, now: now}
+	if log != nil {
+		a.lineage, a.keyGroups = log.Lineage(), log.KeyGroups()
+	}
+	return a
 }
 
 // open finds the state: the lineage's log, and the working store of the disk backend.
@@ -119,16 +148,9 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 	if q.store, err = dirstore.OpenConfig(dirstore.Config{Dir: filepath.Join(dir, "checkpoints"), FreeBytesMin: c.FreeBytesMin, Free: r.free}); err != nil {
 		return err
 	}
-	var ids []string
-	for _, s := range q.job.steps {
-		ids = append(ids, s.ID)
-	}
-	q.log, err = checkpoint.Open(ctx, checkpoint.Options{
-		Store: q.store, Job: q.job.name, KeyGroups: c.KeyGroups, Retain: c.RetainEpochs,
-		Plan:   checkpoint.Plan{Hash: r.plan.Hash(), Operators: ids, Schemas: r.schemas()},
-		Evolve: r.evolve,
-	})
-	if err != nil {
+	o := r.logOptions()
+	o.Store = q.store
+	if q.log, err = checkpoint.Open(ctx, o); err != nil {
 		return err
 	}
 	q.keyGroups, q.id = q.log.KeyGroups(), q.log.Lineage()
@@ -138,9 +160,7 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 // builder makes the tasks of each attempt. The disk backend's working store is wiped: checkpoints are the truth.
 func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*actors.Deployment, error) {
 	return func(ctx context.Context, attempt flow.Attempt) (*actors.Deployment, error) {
-		d := &deployment{
-			job: r.job, plan: r.plan, config: r.config, ctx: ctx, attempt: attempt, lineage: q.id, keyGroups: q.keyGroups, now: processingTime,
-		}
+		d := r.attemptOf(ctx, attempt, q.log, processingTime)
 		if r.config.State == Badger {
 			if err := q.closeWorking(); err != nil {
 				return nil, err

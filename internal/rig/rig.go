@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/millrace-io/millrace/actors"
+	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
 )
 
@@ -25,6 +26,17 @@ type Attempt struct {
 	// Linear says that records have one way through the job, and one task on each of its chains: what comes out has one order.
 	Linear bool
 }
+
+// Rehearsal is a job that was checked as Start checks it, and what Start would go on with.
+type Rehearsal struct {
+	// Log says which lineage; its Store is missing.
+	Log checkpoint.Options
+	// Job is how the job runs on the lineage's log, with live state in memory and now for its clock. refuse is as in Options.
+	Job func(log *checkpoint.Log, now func() int64, refuse func() bool) actors.JobConfig
+}
+
+// Rehearse checks job, a *millrace.Job, under config, a millrace.Config.
+var Rehearse func(ctx context.Context, job, config any) (*Rehearsal, error)
 
 // Deploy builds job, a *millrace.Job, under config, a millrace.Config, and restores the blocks it is given. What Start would
 // find wrong is the error. It may be called several times for one job.
