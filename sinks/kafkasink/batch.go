@@ -16,7 +16,17 @@ type partition struct {
 	queue    []*batch // in order; the first is the one in flight
 	inFlight bool
 	sequence int32 // of the next record, of this producer
+	standing standing
 }
+
+// standing is where a partition stands with the open transaction. Nothing is sent before it is added.
+type standing uint8
+
+const (
+	unknown standing = iota
+	asked
+	added
+)
 
 // last is the batch that records are added to; nil when there is none.
 func (p *partition) last() *batch {
@@ -100,20 +110,21 @@ func (b *batch) keep(p []byte) []byte {
 }
 
 // encode is the batch as a request takes it. sarama keeps the encoded form in it, so each sending makes its own.
-func (b *batch) encode(codec sarama.CompressionCodec, producerID int64, producerEpoch int16) *sarama.RecordBatch {
+func (b *batch) encode(p *producer) *sarama.RecordBatch {
 	b.refs = b.refs[:0]
 	for i := range b.records {
 		b.refs = append(b.refs, &b.records[i])
 	}
 	return &sarama.RecordBatch{
 		Version:          2,
-		Codec:            codec,
+		Codec:            codecs[p.cfg.Compression],
 		CompressionLevel: sarama.CompressionLevelDefault,
 		LastOffsetDelta:  int32(len(b.records) - 1),
 		FirstTimestamp:   time.UnixMilli(b.firstMS),
 		MaxTimestamp:     time.UnixMilli(b.lastMS),
-		ProducerID:       producerID,
-		ProducerEpoch:    producerEpoch,
+		ProducerID:       p.id,
+		ProducerEpoch:    p.epoch,
+		IsTransactional:  p.txn != nil,
 		FirstSequence:    b.sequence,
 		Records:          b.refs,
 	}

@@ -56,14 +56,16 @@ func (b *broker) create(t testing.TB, partitions int, configs ...string) string 
 	if !shared {
 		return name
 	}
-	t.Cleanup(func() {
-		topic := kmsg.NewDeleteTopicsRequestTopic()
-		topic.Topic = &name
-		req := kmsg.NewPtrDeleteTopicsRequest()
-		req.Topics, req.TopicNames, req.TimeoutMillis = append(req.Topics, topic), []string{name}, 10_000
-		_, _ = b.client.Request(context.Background(), req)
-	})
+	t.Cleanup(func() { b.remove(t, name) })
 	return name
+}
+
+func (b *broker) remove(_ testing.TB, name string) {
+	topic := kmsg.NewDeleteTopicsRequestTopic()
+	topic.Topic = &name
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.Topics, req.TopicNames, req.TimeoutMillis = append(req.Topics, topic), []string{name}, 10_000
+	_, _ = b.client.Request(context.Background(), req)
 }
 
 // partitions reads what is in a topic now, per partition.

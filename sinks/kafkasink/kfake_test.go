@@ -11,6 +11,8 @@ import (
 // shared says whether the broker outlives the test, so that topics must be removed.
 const shared = false
 
+const histories = 40
+
 func seeds(t testing.TB) []string {
 	c, err := kfake.NewCluster(kfake.NumBrokers(3))
 	if err != nil {

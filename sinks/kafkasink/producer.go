@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/millrace-io/millrace/internal/kafka"
 )
 
 // producer sends batches to the leaders of their partitions, one request at a time to each leader, so that the order of a
@@ -30,6 +32,8 @@ type producer struct {
 	free     []*batch
 	err      error         // the first failure; nothing is sent after it
 	changed  chan struct{} // closed and replaced when buffered falls or err is set
+
+	txn *transactions // nil with AtLeastOnce
 }
 
 type topic struct {
@@ -37,14 +41,10 @@ type topic struct {
 	partitions []*partition
 }
 
-func newProducer(ctx context.Context, cfg Config) (*producer, error) {
+func newProducer(cfg Config) *producer {
 	p := &producer{cfg: cfg, topics: map[string]*topic{}, senders: map[string]*sender{}, changed: make(chan struct{})}
-	var err error
-	if p.id, p.epoch, err = cfg.cluster().ProducerID(ctx); err != nil {
-		return nil, fmt.Errorf("kafka sink: %w", err)
-	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	return p, nil
+	return p
 }
 
 // begin waits until the buffer has room and takes the lock for a Write; end wakes the senders and gives it back.
@@ -78,6 +78,9 @@ func (p *producer) end() {
 		s.ring()
 	}
 	p.touched = p.touched[:0]
+	if p.txn != nil {
+		p.txn.ring()
+	}
 	p.mu.Unlock()
 }
 
@@ -125,7 +128,7 @@ func (p *producer) topicOf(ctx context.Context, name string) (*topic, error) {
 	t, ok := p.topics[name]
 	if !ok {
 		p.mu.Unlock()
-		m, err := p.cfg.cluster().Metadata(ctx, name)
+		m, err := p.find(ctx, name)
 		p.mu.Lock()
 		if err != nil {
 			return nil, fmt.Errorf("kafka sink: %w", err)
@@ -144,6 +147,25 @@ func (p *producer) topicOf(ctx context.Context, name string) (*topic, error) {
 	}
 	p.latest = t
 	return t, nil
+}
+
+// find asks for a topic until a broker answers.
+func (p *producer) find(ctx context.Context, name string) (*kafka.Metadata, error) {
+	began, wait := time.Now(), backOffFirst
+	for {
+		m, err := p.cfg.cluster().Metadata(ctx, name)
+		if err == nil || errors.Is(err, sarama.ErrUnknownTopicOrPartition) || !kafka.IsTransient(err) || time.Since(began) >= p.cfg.DeliveryTimeout {
+			return m, err
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		}
+		wait = min(2*wait, backOffMost)
+	}
 }
 
 // lead makes the sender for addr the partition's. The lock is held.
@@ -171,6 +193,9 @@ func (p *producer) append(part *partition, out *outgoing) {
 	}
 	b.add(out, size)
 	p.buffered += size
+	if p.txn != nil {
+		p.txn.writes(part)
+	}
 	if s := part.sender; !s.touched {
 		s.touched = true
 		p.touched = append(p.touched, s)
@@ -219,6 +244,9 @@ func (p *producer) Flush(ctx context.Context) error {
 func (p *producer) Close() error {
 	p.cancel()
 	p.done.Wait()
+	if p.txn != nil {
+		p.txn.close()
+	}
 	return nil
 }
 

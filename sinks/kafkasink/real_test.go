@@ -12,6 +12,8 @@ import (
 // shared says whether the broker outlives the test, so that topics must be removed.
 const shared = true
 
+const histories = 20
+
 // seeds is a real broker, which must be running.
 func seeds(testing.TB) []string {
 	return strings.Split(cmp.Or(os.Getenv("MILLRACE_KAFKA"), "127.0.0.1:9092"), ",")

@@ -94,7 +94,7 @@ func (s *sender) gather() (ready []flight, wait time.Duration) {
 	var now time.Time
 	size := 0
 	for part := range s.partitions {
-		if len(part.queue) == 0 || part.inFlight {
+		if len(part.queue) == 0 || part.inFlight || p.txn != nil && part.standing != added {
 			continue
 		}
 		b := part.queue[0]
@@ -129,11 +129,15 @@ func (s *sender) send(ready []flight) (failed []flight, err error) {
 		Timeout:      int32(kafka.RequestTimeout / time.Millisecond),
 		Version:      10,
 	}
+	if p.txn != nil {
+		id := p.txn.current.ID()
+		req.TransactionalID = &id
+	}
 	for _, f := range ready {
 		if f.batch.tried.IsZero() {
 			f.batch.tried = time.Now()
 		}
-		req.AddBatch(f.topic, f.id, f.batch.encode(codecs[p.cfg.Compression], p.id, p.epoch))
+		req.AddBatch(f.topic, f.id, f.batch.encode(p))
 	}
 	res, err := s.produce(req)
 	if err != nil {
@@ -147,9 +151,14 @@ func (s *sender) send(ready []flight) (failed []flight, err error) {
 	for _, f := range ready {
 		switch err := answer(res, f.partition); {
 		case err == nil:
+			if p.txn != nil {
+				p.txn.wrote(f.partition, res.GetBlock(f.topic, f.id).Offset)
+			}
 			p.delivered(f.partition)
 		case kafka.IsTransient(err):
 			failed = append(failed, f)
+		case p.err == nil && p.txn != nil && kafka.IsRefusal(err):
+			p.err = p.txn.failed(fmt.Errorf("produce to %s/%d: %w", f.topic, f.id, err))
 		case p.err == nil:
 			p.err = fmt.Errorf("kafka sink: produce to %s/%d: %w%s", f.topic, f.id, err, explain(err))
 		}

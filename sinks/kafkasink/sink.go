@@ -21,13 +21,14 @@ type Sink[T any] struct {
 	time    func(v T) time.Time
 	// whole makes the message of a value that is one; then the functions above change it.
 	whole func(v T) Message
+	given *handover
 }
 
 // New is a sink of values encoded by c. Without more they have no key and go round the partitions; their timestamp is
 // their event time. A record that deletes another one becomes a null value under its key, and the value that an update
 // replaces is left out; both need Key.
 func New[T any](cfg Config, c codec.Codec[T]) Sink[T] {
-	s := Sink[T]{cfg: cfg.withDefaults()}
+	s := Sink[T]{cfg: cfg.withDefaults(), given: &handover{}}
 	if c != nil {
 		s.value = c.Append
 	}
@@ -39,7 +40,7 @@ func New[T any](cfg Config, c codec.Codec[T]) Sink[T] {
 // without goes to the partition of its own number, modulo the number of partitions, so that the order of each input
 // partition is kept.
 func Messages(cfg Config) Sink[Message] {
-	return Sink[Message]{cfg: cfg.withDefaults(), whole: func(m Message) Message { return m }}
+	return Sink[Message]{cfg: cfg.withDefaults(), given: &handover{}, whole: func(m Message) Message { return m }}
 }
 
 // Key gives each record the key f makes. Records with a key go where Java's default partitioner places it; nil is none.
@@ -67,7 +68,7 @@ func (s Sink[T]) Time(f func(v T) time.Time) Sink[T] {
 }
 
 // Guarantee implements sinks.Guarantor.
-func (s Sink[T]) Guarantee() string { return "at-least-once" }
+func (s Sink[T]) Guarantee() string { return s.cfg.Guarantee.String() }
 
 // Check reports wrong configuration, brokers that cannot be reached and a topic that is missing.
 func (s Sink[T]) Check(ctx context.Context) error {
@@ -85,17 +86,58 @@ func (s Sink[T]) Check(ctx context.Context) error {
 	if s.cfg.Topic != "" {
 		topics = append(topics, s.cfg.Topic)
 	}
-	_, err = s.cfg.cluster().Metadata(ctx, topics...)
+	if _, err = s.cfg.cluster().Metadata(ctx, topics...); err == nil && s.cfg.Guarantee == ExactlyOnce {
+		err = s.cfg.checkTransactions(ctx)
+	}
 	return err
 }
 
-// Open makes a producer for one task.
-func (s Sink[T]) Open(ctx context.Context, _ sinks.Instance) (sinks.Writer[T], error) {
-	p, err := newProducer(ctx, s.cfg)
-	if err != nil {
+// Open makes a producer for one task. With ExactlyOnce it does not touch what older attempts have prepared.
+func (s Sink[T]) Open(ctx context.Context, at sinks.Instance) (sinks.Writer[T], error) {
+	p := newProducer(s.cfg)
+	w := writer[T]{sink: s, producer: p}
+	if s.cfg.Guarantee == ExactlyOnce {
+		p.txn = &transactions{producer: p, at: at, given: s.given, bell: make(chan struct{}, 1)}
+		p.done.Go(p.txn.enroll)
+		return &committer[T]{w}, nil
+	}
+	var err error
+	if p.id, p.epoch, err = s.cfg.cluster().ProducerID(ctx); err != nil {
+		return nil, fmt.Errorf("kafka sink: %w", err)
+	}
+	return &w, nil
+}
+
+// committer is a writer whose epochs are transactions.
+type committer[T any] struct{ writer[T] }
+
+// Write implements sinks.Writer. The first one of an epoch opens its transaction.
+func (c *committer[T]) Write(ctx context.Context, b *flow.Batch[T]) error {
+	if len(b.Records) == 0 {
+		return nil
+	}
+	if err := c.txn.begin(ctx); err != nil {
+		return err
+	}
+	return c.writer.Write(ctx, b)
+}
+
+// Prepare implements sinks.Committer.
+func (c *committer[T]) Prepare(ctx context.Context, epoch flow.Epoch) ([]byte, error) {
+	if err := c.Flush(ctx); err != nil {
 		return nil, err
 	}
-	return &writer[T]{sink: s, producer: p}, nil
+	return c.txn.prepare(epoch)
+}
+
+// Commit implements sinks.Committer.
+func (c *committer[T]) Commit(ctx context.Context, tokens [][]byte) error {
+	for _, token := range tokens {
+		if err := c.txn.commit(ctx, token); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writer makes messages of records and gives them to its producer.

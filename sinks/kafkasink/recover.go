@@ -1,0 +1,220 @@
+package kafkasink
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/kafka"
+	"github.com/millrace-io/millrace/sinks"
+)
+
+// handover is what Recover gives to the writers of its attempt: producers that nobody else has. A writer that made them itself
+// could abort, after a long sleep, what a newer attempt has prepared.
+type handover struct {
+	mu    sync.Mutex
+	given map[string]given // by transactional id
+}
+
+type given struct {
+	attempt  flow.Attempt
+	producer kafka.Producer
+}
+
+func (h *handover) give(id string, attempt flow.Attempt, p kafka.Producer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.given == nil {
+		h.given = map[string]given{}
+	}
+	h.given[id] = given{attempt, p}
+}
+
+func (h *handover) producer(id string, attempt flow.Attempt) (kafka.Producer, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch g := h.given[id]; {
+	case g.attempt > attempt:
+		return kafka.NoProducer, fmt.Errorf("%w: attempt %d has begun", sinks.ErrFenced, g.attempt)
+	case g.attempt < attempt:
+		return kafka.NoProducer, fmt.Errorf("attempt %d writes before Recover", attempt)
+	default:
+		return g.producer, nil
+	}
+}
+
+// transactionalID is prefix-lineage-operator-task-number.
+func (c Config) transactionalID(at sinks.Instance, task, number int) string {
+	return fmt.Sprintf("%s%d-%d", c.idsOf(at), task, number)
+}
+
+func (c Config) idsOf(at sinks.Instance) string {
+	return c.TransactionalIDPrefix + "-" + at.Lineage + "-" + at.Operator + "-"
+}
+
+// isOf says whether a transactional id is one of the operator's: behind prefix come the task and a number, which may have the
+// attempt behind it. Two numbers make it definite where the name of one operator begins that of another.
+func isOf(id, prefix string) bool {
+	rest, ok := strings.CutPrefix(id, prefix)
+	task, number, both := strings.Cut(rest, "-")
+	number, attempt, once := strings.Cut(number, ".")
+	return ok && both && isNumber(task) && isNumber(number) && (!once || isNumber(attempt))
+}
+
+func isNumber(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return err == nil && strconv.FormatUint(n, 10) == s
+}
+
+func (c Config) transactions(id string) *kafka.Transactions {
+	return c.cluster().Transactions(id, c.DeliveryTimeout)
+}
+
+// publish commits what a token names, or finds out that it is committed.
+func (c Config) publish(ctx context.Context, t *kafka.Transactions, b []byte) error {
+	tok, err := decodeToken(b)
+	if err != nil {
+		return err
+	}
+	err = t.Commit(ctx, tok.producer)
+	if !kafka.IsRefusal(err) {
+		return err
+	}
+	// A coordinator refuses alike what was committed before the id was used again, what timed out and what somebody aborted.
+	outcome, why := c.cluster().Outcome(ctx, tok.place, tok.producer, c.DeliveryTimeout)
+	switch {
+	case outcome == kafka.Committed:
+		return nil
+	case outcome == kafka.Aborted:
+		return fmt.Errorf("the epoch is complete, but its records in %s are lost, from about offset %d on: the transaction was aborted before it could be committed. "+
+			"Was the job away for longer than Config.TransactionTimeout of %v? %w", tok.place.Topic, tok.place.Offset, c.TransactionTimeout, err)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return fmt.Errorf("the epoch is complete, but whether its records in %s were committed cannot be known: %w; %w", tok.place.Topic, err, why)
+}
+
+// Commits implements sinks.Transactional.
+func (s Sink[T]) Commits() sinks.Cadence {
+	if s.cfg.Guarantee == ExactlyOnce {
+		return sinks.PerEpoch
+	}
+	return sinks.AtOnce
+}
+
+// Recover implements sinks.Transactional. A job that wrote transactions before and writes none now still has to publish the last.
+func (s Sink[T]) Recover(ctx context.Context, at sinks.Instance, tokens []sinks.Prepared) error {
+	if s.cfg.Guarantee != ExactlyOnce && len(tokens) == 0 {
+		return nil
+	}
+	r := recovery{cfg: s.cfg, at: at, given: s.given, tokens: map[string][]sinks.Prepared{}}
+	if err := r.plan(ctx, tokens); err != nil {
+		return fmt.Errorf("kafka sink: recover operator %q: %w", at.Operator, err)
+	}
+	if err := r.run(ctx); err != nil {
+		return fmt.Errorf("kafka sink: recover operator %q: %w", at.Operator, err)
+	}
+	return nil
+}
+
+// recovery settles all transactional ids of an operator: first it commits what the record names, then it makes a new producer,
+// which aborts all else and shuts out older attempts.
+type recovery struct {
+	cfg    Config
+	at     sinks.Instance
+	given  *handover
+	tokens map[string][]sinks.Prepared // by transactional id, oldest first
+	ids    []string
+}
+
+// plan lists the ids: those of tokens, of the tasks that there are or were, and whatever else the brokers know.
+func (r *recovery) plan(ctx context.Context, tokens []sinks.Prepared) error {
+	tasks := r.at.Tasks
+	known := map[string]bool{}
+	add := func(id string) {
+		if !known[id] {
+			known[id] = true
+			r.ids = append(r.ids, id)
+		}
+	}
+	for _, p := range tokens {
+		tok, err := decodeToken(p.Token)
+		if err != nil {
+			return fmt.Errorf("task %d, epoch %d: %w", p.Task, p.Epoch, err)
+		}
+		r.tokens[tok.id] = append(r.tokens[tok.id], p)
+		tasks = max(tasks, p.Task+1)
+		add(tok.id)
+	}
+	for task := range tasks {
+		for i := range namesKept {
+			add(r.cfg.transactionalID(r.at, task, i))
+		}
+	}
+	found, err := r.cfg.cluster().TransactionalIDs(ctx, func(id string) bool { return isOf(id, r.cfg.idsOf(r.at)) })
+	for _, id := range found {
+		add(id)
+	}
+	return err
+}
+
+// idsAtOnce is how many ids are settled at the same time.
+const idsAtOnce = 8
+
+// run settles the ids, some at a time, and ends with the first error.
+func (r *recovery) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var done sync.WaitGroup
+	slots := make(chan struct{}, idsAtOnce)
+	for _, id := range r.ids {
+		slots <- struct{}{}
+		done.Go(func() {
+			defer func() { <-slots }()
+			t := r.cfg.transactions(id)
+			defer t.Close()
+			if err := r.settle(ctx, t); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	done.Wait()
+	return context.Cause(ctx)
+}
+
+// settle publishes what the record names under an id, then shuts out older attempts and hands the new producer over.
+func (r *recovery) settle(ctx context.Context, t *kafka.Transactions) error {
+	for _, p := range r.tokens[t.ID()] {
+		if err := r.cfg.publish(ctx, t, p.Token); err != nil {
+			return fmt.Errorf("task %d, epoch %d: %w", p.Task, p.Epoch, err)
+		}
+	}
+	p, err := t.Init(ctx, kafka.NoProducer, r.cfg.TransactionTimeout)
+	if err == nil {
+		r.given.give(t.ID(), r.at.Attempt, p)
+	}
+	return err
+}
+
+// checkTransactions reports a transaction timeout that the brokers refuse. A user who may not read their configuration is told
+// by Recover.
+func (c Config) checkTransactions(ctx context.Context) error {
+	const setting = "transaction.max.timeout.ms"
+	text, ok, err := c.cluster().BrokerSetting(ctx, setting)
+	if err != nil || !ok {
+		return err
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("kafka sink: brokers have %s of %q: %w", setting, text, err)
+	}
+	if most := time.Duration(ms) * time.Millisecond; c.TransactionTimeout > most {
+		return fmt.Errorf("kafka sink: transaction timeout %v is longer than the brokers allow: lower Config.TransactionTimeout to %v, or raise their %s",
+			c.TransactionTimeout, most, setting)
+	}
+	return nil
+}

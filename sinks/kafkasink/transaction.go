@@ -1,0 +1,283 @@
+package kafkasink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/kafka"
+	"github.com/millrace-io/millrace/sinks"
+)
+
+// transactions is what a producer has beside, to write each epoch as a transaction. Its names are used in turn: while one waits
+// for the commit of its transaction the next epoch is written under another. A name gets a new producer epoch before it is used
+// again, so that no token ever commits a newer transaction than its own.
+//
+// It belongs to the writer's goroutine, except for what the producer's mutex guards.
+type transactions struct {
+	*producer
+	at    sinks.Instance
+	given *handover
+	names []*name
+	extra int // names made that are used once
+
+	current *name // of the open transaction; guarded by the mutex
+	// toAdd are partitions of the open transaction that its coordinator does not know yet; guarded by the mutex.
+	toAdd   []*partition
+	written bool          // the open transaction has records; guarded by the mutex
+	bell    chan struct{} // holds one; rung when toAdd has grown
+}
+
+// name is a transactional id with its newest transaction.
+type name struct {
+	*kafka.Transactions
+	producer kafka.Producer
+	state    state
+	once     bool // used for one transaction only
+
+	ready chan struct{} // closed when the new producer is there; err is set then
+	err   error
+
+	began time.Time
+	place kafka.Place // of the newest batch acknowledged; offset -1 = none; guarded by the producer's mutex
+	epoch flow.Epoch
+	token []byte
+}
+
+// state is where a name stands.
+type state uint8
+
+const (
+	idle      state = iota // has a producer that has written nothing
+	open                   // written under
+	prepared               // waits for its commit
+	committed              // its producer's transaction is committed, and no other may follow
+	renewing               // gets a new producer
+)
+
+// namesKept is how many names a task uses in turn. More are needed only while epochs are abandoned: those are used once.
+const namesKept = 2
+
+// begin makes a name current for the records that follow. It waits for a new producer only when epochs are shorter than that takes.
+func (x *transactions) begin(ctx context.Context) error {
+	if x.current != nil {
+		return nil
+	}
+	n, err := x.free(ctx)
+	if err != nil {
+		return x.failed(err)
+	}
+	n.state, n.began = open, time.Now()
+	x.mu.Lock()
+	n.place = kafka.Place{Offset: -1}
+	x.id, x.epoch = n.producer.ID, n.producer.Epoch
+	for _, t := range x.topics {
+		for _, part := range t.partitions {
+			part.sequence, part.standing = 0, unknown
+		}
+	}
+	x.current = n
+	x.mu.Unlock()
+	x.renewAll() // there will be an epoch behind this one
+	return nil
+}
+
+// free is a name that can be written under.
+func (x *transactions) free(ctx context.Context) (*name, error) {
+	if x.names == nil {
+		if err := x.take(); err != nil {
+			return nil, err
+		}
+	}
+	var found *name
+	for _, n := range x.names {
+		switch {
+		case n.state == idle:
+			return n, nil
+		case found == nil && (n.state == renewing || n.state == committed):
+			found = n
+		}
+	}
+	if found == nil {
+		found = x.oneMore()
+	}
+	x.renew(found)
+	select {
+	case <-found.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	found.state = idle
+	return found, found.err
+}
+
+// take takes the names that Recover made ready for this attempt.
+func (x *transactions) take() error {
+	for i := range namesKept {
+		id := x.cfg.transactionalID(x.at, x.at.Task, i)
+		p, err := x.given.producer(id, x.at.Attempt)
+		if err != nil {
+			return err
+		}
+		x.names = append(x.names, &name{Transactions: x.cfg.transactions(id), producer: p})
+	}
+	return nil
+}
+
+// oneMore is a name of this attempt alone: nothing of an older attempt can meet it, so it needs no Recover before.
+func (x *transactions) oneMore() *name {
+	id := x.cfg.transactionalID(x.at, x.at.Task, namesKept+x.extra) + fmt.Sprintf(".%d", x.at.Attempt)
+	x.extra++
+	n := &name{Transactions: x.cfg.transactions(id), producer: kafka.NoProducer, state: committed, once: true}
+	x.names = append(x.names, n)
+	return n
+}
+
+// renewAll renews the names whose transaction is committed, while others are written under.
+func (x *transactions) renewAll() {
+	for _, n := range x.names {
+		if n.state == committed {
+			x.renew(n)
+		}
+	}
+}
+
+// renew gets a new producer for a name, unless one is on its way.
+func (x *transactions) renew(n *name) {
+	if n.state == renewing {
+		return
+	}
+	n.state, n.ready = renewing, make(chan struct{})
+	before := n.producer
+	x.done.Go(func() {
+		defer close(n.ready)
+		n.producer, n.err = n.Init(x.ctx, before, x.cfg.TransactionTimeout)
+	})
+}
+
+// prepare ends the current transaction, of which everything is acknowledged, and names it. nil: nothing was written.
+func (x *transactions) prepare(epoch flow.Epoch) ([]byte, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := x.current
+	if n == nil || !x.written {
+		return nil, nil // one that is open but has no record goes on
+	}
+	switch open := time.Since(n.began); {
+	case open >= x.cfg.TransactionTimeout:
+		return nil, fmt.Errorf("kafka sink: the transaction was open for %v, longer than Config.TransactionTimeout of %v: the brokers have aborted it",
+			open.Round(time.Millisecond), x.cfg.TransactionTimeout)
+	case n.place.Offset < 0:
+		return nil, errors.New("kafka sink: the brokers named no offset of what they acknowledged")
+	}
+	tok := token{n.ID(), n.producer, n.place}
+	n.token, n.epoch, n.state = tok.append(nil), epoch, prepared
+	x.current, x.written = nil, false
+	return n.token, nil
+}
+
+// commit publishes what a token names.
+func (x *transactions) commit(ctx context.Context, b []byte) error {
+	i := slices.IndexFunc(x.names, func(n *name) bool { return n.state == prepared && string(n.token) == string(b) })
+	if i < 0 {
+		return errors.New("kafka sink: commit of a token that this writer has not prepared, or has committed")
+	}
+	n := x.names[i]
+	if err := x.cfg.publish(ctx, n.Transactions, b); err != nil {
+		return fmt.Errorf("kafka sink: operator %q, task %d, epoch %d: %w", x.at.Operator, x.at.Task, n.epoch, err)
+	}
+	n.state = committed
+	switch {
+	case n.once:
+		n.Close()
+		x.names = slices.Delete(x.names, i, i+1)
+	case x.current != nil:
+		x.renew(n)
+	}
+	// While nothing is written the name stays as it is: the coordinator answers for it when the job comes back after a long time.
+	return nil
+}
+
+// failed says what a refusal means.
+func (x *transactions) failed(err error) error {
+	if !kafka.IsRefusal(err) {
+		return fmt.Errorf("kafka sink: %w", err)
+	}
+	if n := x.current; n != nil && time.Since(n.began) >= x.cfg.TransactionTimeout {
+		return fmt.Errorf("kafka sink: the transaction was open for longer than Config.TransactionTimeout of %v: %w", x.cfg.TransactionTimeout, err)
+	}
+	return fmt.Errorf("kafka sink: %w: %w", sinks.ErrFenced, err)
+}
+
+// writes notes that the open transaction has a record for part. The lock is held.
+func (x *transactions) writes(part *partition) {
+	x.written = true
+	if part.standing == unknown {
+		part.standing = asked
+		x.toAdd = append(x.toAdd, part)
+	}
+}
+
+// wrote notes where a record of the open transaction lies. The newest is kept: the marker of the transaction's end is not far
+// behind it. The lock is held.
+func (x *transactions) wrote(part *partition, offset int64) {
+	if offset >= 0 { // a broker that has a batch already may not know where
+		x.current.place = kafka.Place{Topic: part.topic, Partition: part.id, Offset: offset}
+	}
+}
+
+// ring wakes enroll when there is something for it. The lock is held.
+func (x *transactions) ring() {
+	if len(x.toAdd) == 0 {
+		return
+	}
+	select {
+	case x.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (x *transactions) close() {
+	for _, n := range x.names {
+		n.Close()
+	}
+}
+
+// enroll tells the coordinator of the open transaction about partitions, before anything is sent to them.
+func (x *transactions) enroll() {
+	for {
+		select {
+		case <-x.bell:
+		case <-x.ctx.Done():
+			return
+		}
+		x.mu.Lock()
+		n, parts := x.current, x.toAdd
+		x.toAdd = nil
+		x.mu.Unlock()
+		if len(parts) == 0 {
+			continue
+		}
+		topics := map[string][]int32{}
+		for _, part := range parts {
+			topics[part.topic] = append(topics[part.topic], part.id)
+		}
+		err := n.Add(x.ctx, n.producer, topics)
+		if x.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			x.fail(x.failed(err))
+			continue
+		}
+		x.mu.Lock()
+		for _, part := range parts {
+			part.standing = added
+			part.sender.ring()
+		}
+		x.mu.Unlock()
+	}
+}
