@@ -54,6 +54,8 @@ const (
 	AtOnce Cadence = iota
 	// PerEpoch: each epoch's output is published by its commit. Epochs are then 20 ms apart where the configuration does not say otherwise.
 	PerEpoch
-	// PerBatch: output is published by the commit of the epoch that ends a batch; before, Prepare only makes it resumable.
+	// PerBatch: output is published by the commit of the epoch that ends a batch; before, Prepare only makes it resumable. Commit is
+	// told of those tokens too, and then the records forget them: until the batch has ended each Prepare gives a token of all its output
+	// so far, also when nothing was added.
 	PerBatch
 )

@@ -40,7 +40,7 @@ type model struct {
 func newModel(t *testing.T, seed uint64) *model {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	m := &model{t: t, rng: rng, disk: newMemory(rng), seen: map[string]string{}}
-	m.sink = newSink[string](Config{Dir: "dir", RollBytes: 60}.withDefaults(".txt"), textFormat{})
+	m.sink = newSink[string](Config{Dir: "dir", RollBytes: 12}.withDefaults(".txt"), textFormat{})
 	m.sink.open = func(string) (disk, error) { return m.disk, nil }
 	m.disk.watch = m.look
 	return m
@@ -207,7 +207,7 @@ var crashes = []struct {
 // repeats nothing.
 func TestCrashBeforeEveryCall(t *testing.T) {
 	first, points := rand.Uint64(), 0
-	for seed := first; seed < first+3; seed++ {
+	for seed := first; seed < first+2; seed++ {
 		calls := newModel(t, seed).calls()
 		for _, crash := range crashes {
 			for i := 1; i <= calls; i++ {
@@ -221,7 +221,7 @@ func TestCrashBeforeEveryCall(t *testing.T) {
 			}
 		}
 	}
-	if points < 5000 {
+	if points < 1000 {
 		t.Errorf("seed %d: only %d points", first, points)
 	}
 }

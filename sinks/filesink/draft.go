@@ -72,6 +72,6 @@ func (w *writing) end() error {
 	if err := w.sync(); err != nil {
 		return err
 	}
-	w.closed = true
+	w.closed, w.buf = true, nil
 	return w.file.Close()
 }

@@ -65,6 +65,25 @@ func TestRolls(t *testing.T) {
 	}
 }
 
+// A file that is full waits for the end of its batch like the others, whatever was committed in between.
+func TestFullFilesWaitForTheirBatch(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, filesink.Text(filesink.Config{Dir: dir, RollBytes: 4}), 1)
+	write(t, w, "1", "2", "3")
+	for range 2 {
+		if err := w.Commit(t.Context(), [][]byte{prepare(t, w, false)}); err != nil {
+			t.Fatal(err)
+		}
+		if names, _ := files(t, dir); len(names) > 0 {
+			t.Fatalf("%q are there before the batch has ended", names)
+		}
+	}
+	publish(t, w)
+	if _, texts := files(t, dir); !slices.Equal(texts, []string{"1\n2\n", "3\n"}) {
+		t.Errorf("files hold %q", texts)
+	}
+}
+
 // What an attempt that was overtaken still writes changes no file that the newer one has published.
 func TestZombieChangesNothing(t *testing.T) {
 	dir := t.TempDir()

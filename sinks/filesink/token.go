@@ -14,6 +14,7 @@ type entry struct {
 	size          int64
 	hash          [sha256.Size]byte
 	closed        bool // by its writer, at this size: it is never written to again
+	due           bool // closed, and Commit is to publish it: its batch has ended
 }
 
 const tokenVersion = 1
@@ -23,16 +24,29 @@ func appendToken(dst []byte, files []entry) []byte {
 	dst = append(dst, tokenVersion)
 	dst = binary.AppendUvarint(dst, uint64(len(files)))
 	for _, f := range files {
-		var closed byte
-		if f.closed {
-			closed = 1
-		}
-		dst = append(dst, closed)
+		dst = append(dst, f.stage())
 		dst = appendText(appendText(dst, f.hidden), f.final)
 		dst = binary.AppendUvarint(dst, uint64(f.size))
 		dst = append(dst, f.hash[:]...)
 	}
 	return dst
+}
+
+// The stages of a file in a token.
+const (
+	stageOpen byte = iota
+	stageClosed
+	stageDue
+)
+
+func (f entry) stage() byte {
+	switch {
+	case f.due:
+		return stageDue
+	case f.closed:
+		return stageClosed
+	}
+	return stageOpen
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -90,15 +104,15 @@ func (p *parser) uint() uint64 {
 }
 
 func (p *parser) entry() (f entry) {
-	kind := p.take(1)
+	stage := p.take(1)
 	f.hidden, f.final = p.name(), p.name()
 	size := p.uint()
 	copy(f.hash[:], p.take(sha256.Size))
-	if p.bad || kind[0] > 1 || int64(size) <= 0 || !strings.HasPrefix(f.hidden, hiddenPrefix) || strings.HasPrefix(f.final, ".") {
+	if p.bad || stage[0] > stageDue || int64(size) <= 0 || !strings.HasPrefix(f.hidden, hiddenPrefix) || strings.HasPrefix(f.final, ".") {
 		p.bad = true
 		return entry{}
 	}
-	f.size, f.closed = int64(size), kind[0] == 1
+	f.size, f.closed, f.due = int64(size), stage[0] >= stageClosed, stage[0] == stageDue
 	return f
 }
 

@@ -10,6 +10,7 @@ import (
 func entries() []entry {
 	return []entry{
 		{hidden: hiddenPrefix + "a", final: "part-a", size: 1, closed: true, hash: [32]byte{1, 31: 2}},
+		{hidden: hiddenPrefix + "c", final: "c", size: 7, closed: true, due: true},
 		{hidden: hiddenPrefix + strings.Repeat("b", 200), final: "b", size: 1 << 40},
 	}
 }

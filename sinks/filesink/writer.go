@@ -18,7 +18,7 @@ type writer[T any] struct {
 
 	next  draft      // of the newest file
 	open  *writing   // nil between two files
-	ended []*writing // in no token yet as what they are now
+	ended []*writing // of a batch that goes on
 	ends  bool       // a batch has ended since the last Prepare
 	named bool       // files were made since the names were synced
 
@@ -110,9 +110,9 @@ func (w *writer[T]) EndBatch(context.Context, int64) error {
 	return w.failed
 }
 
-// Prepare implements sinks.Committer. The token names the files that have ended since the last, and the open one as far as it goes.
-// While one is open each token names it, also when nothing was added: the engine may forget a token once Commit was told of it, and
-// Commit leaves a file that is open, so the newest token alone must be enough to have it all.
+// Prepare implements sinks.Committer. The token names the files of the batch, and the open one as far as it goes. Until the batch has ended each
+// token names them all again, also when nothing was added: the engine may forget a token once Commit was told of it, and Commit
+// publishes whole batches only, so the newest token alone must be enough to have all that was not published.
 func (w *writer[T]) Prepare(context.Context, flow.Epoch) (token []byte, err error) {
 	err = w.try(func() error {
 		if w.open != nil && w.ends {
@@ -120,16 +120,18 @@ func (w *writer[T]) Prepare(context.Context, flow.Epoch) (token []byte, err erro
 				return err
 			}
 		}
-		w.ends = false
 		if err := w.sync(); err != nil {
 			return err
 		}
 		var files []entry
 		for _, f := range w.all() {
-			f.known = true
+			f.known, f.due = true, w.ends
 			files = append(files, f.done())
 		}
-		if w.ended = nil; len(files) > 0 {
+		if w.ends {
+			w.ends, w.ended = false, nil
+		}
+		if len(files) > 0 {
 			token = appendToken(nil, files)
 		}
 		return nil
@@ -137,7 +139,7 @@ func (w *writer[T]) Prepare(context.Context, flow.Epoch) (token []byte, err erro
 	return token, err
 }
 
-// Commit implements sinks.Committer. A file that was open is left: a later token says where it ends, or Recover ends it.
+// Commit implements sinks.Committer. The files of a batch that goes on are left: later tokens name them too, and Recover ends it.
 func (w *writer[T]) Commit(_ context.Context, tokens [][]byte) error {
 	return w.try(func() error {
 		var files []entry
@@ -147,7 +149,7 @@ func (w *writer[T]) Commit(_ context.Context, tokens [][]byte) error {
 				return err
 			}
 			for _, f := range named {
-				if f.closed {
+				if f.due {
 					files = append(files, f)
 				}
 			}

@@ -47,9 +47,13 @@ func (l *lineage[T]) any(rng *rand.Rand) error {
 		}
 	}
 	if dies() {
-		return errors.Join(l.barrier(rng.IntN(len(l.tasks)+1)), end())
+		return errors.Join(l.barrier(rng.IntN(len(l.tasks)+1), true), end())
 	}
-	if err := l.prepare(); err != nil || dies() {
+	barrier := l.prepare
+	if rng.IntN(3) == 0 {
+		barrier = l.hold
+	}
+	if err := barrier(); err != nil || dies() {
 		return errors.Join(err, end())
 	}
 	if rng.IntN(4) == 0 {
@@ -128,3 +132,6 @@ func (l *lineage[T]) shows(n int) step {
 		return errors.Join(errs...)
 	}
 }
+
+// published looks whether readers see what they should by now.
+func (l *lineage[T]) published() error { return l.shows(l.shown)() }

@@ -34,6 +34,8 @@ type lineage[T comparable] struct {
 	tasks   []*task[T]
 	newest  flow.Epoch // numbers of epochs that were never complete are used again after a crash
 	written int        // values, those before the attempt included
+	ended   int        // values prepared by the newest barrier at which the sink is to publish
+	due     int        // those of them that a record has: the next commit publishes them
 	shown   int        // values that must be published
 	carried []sinks.Prepared
 	round   int
@@ -119,7 +121,7 @@ func (l *lineage[T]) start(tasks int) step {
 		if err := l.current.(sinks.Transactional).Recover(l.t.Context(), at, slices.Clone(l.recorded)); err != nil {
 			return fmt.Errorf("recover: %w", err)
 		}
-		l.written, l.shown = l.records, l.records
+		l.written, l.ended, l.due, l.shown = l.records, l.records, l.records, l.records
 		return nil
 	}
 }
@@ -155,14 +157,25 @@ func (l *lineage[T]) flush() error {
 }
 
 // prepare is a barrier that reaches all tasks. It ends a batch.
-func (l *lineage[T]) prepare() error { return l.barrier(len(l.tasks)) }
+func (l *lineage[T]) prepare() error { return l.barrier(len(l.tasks), true) }
+
+// hold is a barrier that ends no batch: a sink that publishes with batches only makes its output resumable.
+func (l *lineage[T]) hold() error { return l.barrier(len(l.tasks), false) }
+
+// perBatch says that the sink publishes with batches.
+func (l *lineage[T]) perBatch() bool {
+	return l.current.(sinks.Transactional).Commits() == sinks.PerBatch
+}
 
 // barrier reaches the first n tasks.
-func (l *lineage[T]) barrier(n int) error {
+func (l *lineage[T]) barrier(n int, ends bool) error {
 	l.newest++
-	fmt.Fprintf(&l.log, "prepare epoch %d, %d tasks\n", l.newest, n)
+	fmt.Fprintf(&l.log, "prepare epoch %d, %d tasks, ends a batch: %v\n", l.newest, n, ends)
+	if ends || !l.perBatch() {
+		l.ended = l.written
+	}
 	for i, t := range l.tasks[:n] {
-		if b, ok := t.writer.(sinks.Batcher); ok {
+		if b, ok := t.writer.(sinks.Batcher); ok && ends {
 			if err := b.EndBatch(l.t.Context(), int64(l.newest)); err != nil {
 				return fmt.Errorf("end batch %d: %w", l.newest, err)
 			}
@@ -192,7 +205,7 @@ func (l *lineage[T]) record() error {
 	l.recorded = slices.DeleteFunc(l.recorded, func(p sinks.Prepared) bool { return l.committed(p) && int(l.newest-p.Epoch) > l.keeps })
 	l.recorded = append(l.recorded, l.carried...)
 	l.carried = nil
-	l.records, l.complete = l.written, l.newest
+	l.records, l.complete, l.due = l.written, l.newest, l.ended
 	return nil
 }
 
@@ -227,7 +240,7 @@ func (l *lineage[T]) commitSome(n int) error {
 		}
 	}
 	if n == len(l.tasks) {
-		l.shown = l.records
+		l.shown = l.due
 	}
 	return nil
 }

@@ -108,6 +108,18 @@ func (c TransactionalCase[T]) promises() []promise[T] {
 			return l.do(l.start(most), l.epoch(most), l.write(2*most), l.prepare, l.write(2*most), l.crash, l.start(most), l.haunt, l.shows(most),
 				l.epoch(most), l.haunt, l.shows(2*most))
 		}},
+		{"publishes with the batch", func(l *lineage[T]) error {
+			return l.do(l.start(most), l.write(4), l.hold, l.record, l.commit, l.write(2), l.hold, l.record, l.commit, l.published,
+				l.write(3), l.prepare, l.record, l.commit, l.shows(9), l.hold, l.record, l.commit, l.shows(9))
+		}},
+		{"keeps what ends no batch while epochs with nothing in them go by", func(l *lineage[T]) error {
+			l.keeps = 0
+			return l.do(l.start(most), l.epoch(1), l.write(4), l.hold, l.record, l.commit, l.hold, l.record, l.commit, l.hold, l.record, l.commit,
+				l.hold, l.record, l.commit, l.published, l.crash, l.start(1), l.shows(5), l.epoch(2), l.shows(7))
+		}},
+		{"a writer that was overtaken adds nothing to what ended no batch", func(l *lineage[T]) error {
+			return l.do(l.start(most), l.write(2*most), l.hold, l.record, l.write(most), l.crash, l.start(most), l.haunt, l.shows(2*most), l.haunt, l.shows(2*most))
+		}},
 		{"a token that is damaged is an error", refusesDamage},
 		{"leaves other lineages alone", func(l *lineage[T]) error { return leavesOthersAlone(l, most) }},
 	}
