@@ -54,6 +54,7 @@ var layers = map[string][]string{
 	"sinks/kafkasink":     {"sinks", "flow", "codec", "internal/kafka"},
 	"sources/filesource":  {"sources", "flow", "codec", "internal/columns"},
 	"sinks/filesink":      {"sinks", "flow", "codec", "internal/columns"},
+	"sinks/postgressink":  {"sinks", "flow", "codec", "internal/secret"},
 
 	// L4: the public API, with default adapters; L5: what uses it
 	".":            {all},
