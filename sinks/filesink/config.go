@@ -16,7 +16,7 @@ type Config struct {
 	// "part-", Suffix to ".txt", ".jsonl" or ".csv".
 	Prefix, Suffix string
 	// RollBytes is the size from which on a file is ended and the next begun; a file is larger by one record at most. Default 128 MiB.
-	// Files are ended at the end of each batch as well.
+	// A full file waits for the end of its batch, which ends the last one too.
 	RollBytes int64
 	// ReadersRemove says that readers remove or rename files once they have read them. A file that a restart does not find counts as
 	// published then, where it is an error otherwise. If the process is killed in the instant between a file's publication and
