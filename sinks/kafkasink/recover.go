@@ -200,9 +200,16 @@ func (r *recovery) settle(ctx context.Context, t *kafka.Transactions) error {
 	return err
 }
 
-// checkTransactions reports a transaction timeout that the brokers refuse. A user who may not read their configuration is told
-// by Recover.
+// PreparedFor is how long prepared output can wait for its commit, with ExactlyOnce; behind that the brokers abort it. It has to be
+// longer than two epochs and the longest time that the job may be away.
+func (s Sink[T]) PreparedFor() time.Duration { return s.cfg.TransactionTimeout }
+
+// checkTransactions reports brokers that cannot list transactions, and a transaction timeout that they refuse. A user who may not
+// read their configuration is told by Recover.
 func (c Config) checkTransactions(ctx context.Context) error {
+	if _, err := c.cluster().TransactionalIDs(ctx, func(string) bool { return false }); err != nil {
+		return fmt.Errorf("kafka sink: exactly-once needs brokers of Kafka 3.0 or newer that list transactions: %w", err)
+	}
 	const setting = "transaction.max.timeout.ms"
 	text, ok, err := c.cluster().BrokerSetting(ctx, setting)
 	if err != nil || !ok {

@@ -263,4 +263,6 @@ func TestCoordinatorRefuses(t *testing.T) {
 	answer(cluster, kmsg.ListTransactions, kerr.ClusterAuthorizationFailed, 1)
 	_, err = start(t, cfg, 3)
 	mustSay(t, err, "list the transactions")
+	answer(cluster, kmsg.ListTransactions, kerr.ClusterAuthorizationFailed, 1)
+	mustSay(t, kafkasink.New(cfg, codec.String).Check(t.Context()), "Kafka 3.0", "list the transactions")
 }
