@@ -174,6 +174,9 @@ func (d *deployment) schemas() []delta.Schema {
 		if _, ok := s.sink.(sinks.Transactional); ok {
 			all = append(all, delta.Schema{Operator: s.ID, State: actors.PreparedState, Key: `"bytes"`, Value: `"bytes"`})
 		}
+		if !s.Source { // the head of a chain, with some number of tasks
+			all = append(all, delta.Schema{Operator: s.ID, State: actors.ChannelState, Key: `"bytes"`, Value: `"bytes"`})
+		}
 		if s.keeps {
 			all = append(all, delta.Schema{Operator: s.ID, State: actors.WaitingState, Key: `"bytes"`, Value: `"bytes"`})
 		}

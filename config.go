@@ -91,6 +91,10 @@ type Config struct {
 	// too long, and their changes go into the next. 0 means 64 MiB, and 1 GiB beside Badger's working store, which on a full disk would kill
 	// the process; negative: none, which Badger does not allow.
 	FreeBytesMin int64
+	// UnalignAfter is how long after its start an epoch is cut ahead of barriers that have not arrived, with the records on their way as
+	// part of it: under back-pressure an epoch does not wait until these are processed. 0 means 50 ms, negative: never. At-least-once
+	// waits for no barrier. Last epochs, and those that end a batch where operators or sinks act on batches, are always aligned.
+	UnalignAfter time.Duration
 	// EpochTimeout is how long an epoch may take before it is abandoned and its changes go into the next; 0 means 30 s. The
 	// epoch that drains the job at its end, also under AtMostOnce, is one of them.
 	EpochTimeout time.Duration
@@ -131,6 +135,7 @@ type OperatorConfig struct {
 const (
 	intervalMin        = 10 * time.Millisecond
 	defaultCheckpoint  = time.Second
+	defaultUnalign     = 50 * time.Millisecond
 	defaultTimeout     = 30 * time.Second
 	defaultFailuresMax = 3
 	defaultRetain      = 2
@@ -160,6 +165,7 @@ func (c Config) withDefaults() Config {
 	}
 	orDuration(&c.CheckpointEvery, defaultCheckpoint)
 	orDuration(&c.CommitEvery, c.CheckpointEvery)
+	orDuration(&c.UnalignAfter, defaultUnalign)
 	orDuration(&c.EpochTimeout, defaultTimeout)
 	orDuration(&c.RestartMin, defaultRestartMin)
 	orDuration(&c.RestartMax, defaultRestartMax)
@@ -178,6 +184,9 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// unalignAfter is UnalignAfter as the engine wants it: 0 for never.
+func (c Config) unalignAfter() time.Duration { return max(c.UnalignAfter, 0) }
 
 // validate names every field that is wrong, with the rule. It expects withDefaults.
 func (c Config) validate() (faults []error) {

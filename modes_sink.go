@@ -39,14 +39,7 @@ func toSink[T any](p *port[T], s *step, sink sinks.Sink[T], m Mode, g gate[T]) *
 		if w, ok := add.(actors.BatchWriter[T]); ok && !keeps && (g == nil || m == Update && !tb.d.config.batched() && p.step.demand == wantChanges) {
 			return w.WriteBatch
 		}
-		env := tb.task.Env
-		return func(b *flow.Batch[T]) {
-			for i := range b.Records {
-				rec := &b.Records[i]
-				env.TimeNS, env.Hash, env.Kind = rec.TimeNS, rec.Hash, b.KindOf(i)
-				f(rec.Value)
-			}
-		}
+		return eachRecord(tb.task.Env, f)
 	}
 	return r
 }

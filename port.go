@@ -3,8 +3,10 @@ package millrace
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/millrace-io/millrace/actors"
 	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/plan"
@@ -29,7 +31,9 @@ func (p *port[T]) sink(tb *taskBuild) func(T) {
 	var outs []func(T)
 	for _, r := range p.readers {
 		if tb.d.plan.Fused(p.step.ID, r.to.ID) {
-			outs = append(outs, r.into(tb))
+			next := r.into(tb)
+			r.restorable(tb, next)
+			outs = append(outs, next)
 		} else {
 			outs = append(outs, r.writer(tb))
 		}
@@ -99,14 +103,21 @@ func (r *reader[T]) encodable() error {
 
 // edge is the lanes of a reading between two chains: lanes[producer][consumer].
 type edge[T any] struct {
-	pool  *mailbox.Pool[T]
-	lanes [][]*mailbox.Lane[T]
+	pool   *mailbox.Pool[T]
+	lanes  [][]*mailbox.Lane[T]
+	values *codec.Encoding[T]
 }
 
 // connect makes the lanes: one per producer and consumer, so that each can be masked alone.
 func (r *reader[T]) connect(d *deployment) {
 	from, to := d.tasks(r.port.step.ID), d.tasks(r.to.ID)
 	e := &edge[T]{pool: mailbox.NewPool[T](d.config.BatchRecords)}
+	values, err := codec.Derive[T]()
+	if err != nil {
+		d.fault(r.encodable())
+		return
+	}
+	e.values = values
 	for _, p := range from {
 		row := make([]*mailbox.Lane[T], len(to))
 		for i, c := range to {
@@ -122,9 +133,36 @@ func (r *reader[T]) connect(d *deployment) {
 
 // attach gives tb's task the consumer's ends of the lanes: the typed loop over a batch, ending in the step's closure.
 func (r *reader[T]) attach(tb *taskBuild) {
-	on := r.onBatch(tb)
-	for _, row := range tb.d.edges[r].(*edge[T]).lanes {
-		tb.task.AddInput(mailbox.NewReceiver(row[tb.task.Index], tb.task.Attempt, on))
+	on, e := r.onBatch(tb), tb.d.edges[r].(*edge[T])
+	var lanes []mailbox.Input
+	for _, row := range e.lanes {
+		lanes = append(lanes, mailbox.NewReceiver(row[tb.task.Index], tb.task.Attempt, e.values, on))
+	}
+	tb.task.AddLanes(r.edge(e.values, on), lanes)
+}
+
+// edge is how what is on its way to the step is recorded and restored.
+func (r *reader[T]) edge(values *codec.Encoding[T], on func(*flow.Batch[T])) actors.Edge {
+	port := slices.IndexFunc(r.to.readers, func(c connector) bool { return c == connector(r) })
+	return actors.Edge{Step: r.to.ID, Port: port, Schema: values.SchemaHash(), Hashed: r.ship == plan.Hash, Replay: mailbox.NewReplay(values, on)}
+}
+
+// restorable lets a reading without lanes take what was on its way when it had some, before another number of tasks made one chain of two. What
+// cannot be encoded had none.
+func (r *reader[T]) restorable(tb *taskBuild, next func(T)) {
+	if values, err := codec.Derive[T](); err == nil {
+		tb.task.AddEdge(r.edge(values, eachRecord(tb.task.Env, next)))
+	}
+}
+
+// eachRecord calls next with the records of a batch.
+func eachRecord[T any](env *operators.Env, next func(T)) func(*flow.Batch[T]) {
+	return func(b *flow.Batch[T]) {
+		for i := range b.Records {
+			rec := &b.Records[i]
+			env.TimeNS, env.Hash, env.Kind = rec.TimeNS, rec.Hash, b.KindOf(i)
+			next(rec.Value)
+		}
 	}
 }
 

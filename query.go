@@ -120,13 +120,15 @@ func (q *Query) release() error {
 
 // Progress is a reading of what a query has done since its process started.
 type Progress struct {
-	At        time.Time
-	Status    Status
-	Epoch     flow.Epoch // newest complete epoch
-	Batch     int64      // newest complete batch, of all runs; they count from 0, so -1 is none. See Trigger
-	Ended     bool       // all input has ended, for good
-	Restarts  int64      // failed attempts that were followed by another
-	Operators []OperatorProgress
+	At       time.Time
+	Status   Status
+	Epoch    flow.Epoch // newest complete epoch
+	Batch    int64      // newest complete batch, of all runs; they count from 0, so -1 is none. See Trigger
+	Ended    bool       // all input has ended, for good
+	Restarts int64      // failed attempts that were followed by another
+	// UnalignedEpochs is how many epochs were cut ahead of barriers (Config.UnalignAfter).
+	UnalignedEpochs int64
+	Operators       []OperatorProgress
 	// Checkpoint says what the last epochs cost; zero under at-most-once.
 	Checkpoint checkpoint.Stats
 }
@@ -134,20 +136,22 @@ type Progress struct {
 // OperatorProgress is what the tasks of one chain have done in the newest attempt. Records and dead letters are counted as
 // they come, the rest is up to 100 ms old while the job runs; when the query has ended all of it is final.
 type OperatorProgress struct {
-	ID           string // of the chain's head
-	Tasks        int
-	RecordsIn    int64
-	RecordsOut   int64 // handed to sinks
-	Filtered     int64
-	DeadLetters  int64
-	Late         int64 // dropped behind the watermark
-	StateEntries int64
-	StateBytes   int64
+	ID          string // of the chain's head
+	Tasks       int
+	RecordsIn   int64
+	RecordsOut  int64 // handed to sinks
+	Filtered    int64
+	DeadLetters int64
+	Late        int64 // dropped behind the watermark
+	// ChannelRecords were on their way to the tasks when epochs were cut ahead of barriers, and are part of these.
+	ChannelRecords int64
+	StateEntries   int64
+	StateBytes     int64
 }
 
 // Progress reads the counters. It costs the running tasks nothing.
 func (q *Query) Progress() Progress {
-	p := Progress{At: time.Now(), Status: q.run.Status(), Epoch: q.run.NewestEpoch(), Batch: q.run.NewestBatch(), Ended: q.run.Ended(), Restarts: q.run.Restarts()}
+	p := Progress{At: time.Now(), Status: q.run.Status(), Epoch: q.run.NewestEpoch(), Batch: q.run.NewestBatch(), Ended: q.run.Ended(), Restarts: q.run.Restarts(), UnalignedEpochs: q.run.Unaligned()}
 	if q.log != nil {
 		p.Checkpoint = q.log.Stats()
 	}
@@ -165,6 +169,7 @@ func (q *Query) Progress() Progress {
 		o.Filtered += t.Stats.Filtered.Load()
 		o.DeadLetters += t.Stats.DeadLetters.Load()
 		o.Late += t.Stats.Late.Load()
+		o.ChannelRecords += t.Stats.ChannelRecords.Load()
 		o.StateEntries += t.Stats.StateEntries.Load()
 		o.StateBytes += t.Stats.StateBytes.Load()
 	}

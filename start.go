@@ -104,7 +104,7 @@ func (d *deployment) jobConfig(log *checkpoint.Log) actors.JobConfig {
 	c := d.config
 	return actors.JobConfig{
 		Name: d.job.name, Log: log, Mode: c.mode(), Batches: c.batchConfig(),
-		CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
+		CommitEvery: c.CommitEvery, FoldEvery: c.CheckpointEvery, UnalignAfter: c.unalignAfter(), EpochTimeout: c.EpochTimeout, FailuresMax: c.EpochFailuresMax,
 		RestartsMax: c.RestartsMax, RestartMin: c.RestartMin, RestartMax: c.RestartMax, StopTimeout: stopTimeout, Logger: c.Logger,
 	}
 }

@@ -86,7 +86,7 @@ func (r *rig) build(_ context.Context, attempt flow.Attempt) (*Deployment, error
 	}
 	NewHead(from, "numbers", src, func(v int) { o.Add(0, v, 0, 0) }, nil, 4, true)
 	sink := NewSink(to, "out", r.writer, 4, 2)
-	to.AddInput(mailbox.NewReceiver(lane, attempt, func(b *flow.Batch[int]) {
+	to.AddInput(mailbox.NewReceiver(lane, attempt, nil, func(b *flow.Batch[int]) {
 		for i := range b.Records {
 			if r.each != nil {
 				r.each(b.Records[i].Value)

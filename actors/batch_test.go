@@ -63,7 +63,7 @@ func TestATriggerEndsTheBatchBeforeTheCut(t *testing.T) {
 	pool := mailbox.NewPool[int](4)
 	lane := mailbox.NewLane(4, pool, nil, task.Bell())
 	in := mailbox.NewOut([]*mailbox.Lane[int]{lane}, pool, 1)
-	task.AddInput(mailbox.NewReceiver(lane, 1, func(b *flow.Batch[int]) { sink.Add(b.Records[0].Value, 0, 0, flow.Insert) }))
+	task.AddInput(mailbox.NewReceiver(lane, 1, nil, func(b *flow.Batch[int]) { sink.Add(b.Records[0].Value, 0, 0, flow.Insert) }))
 	begin(task)
 	for i := range 2 {
 		in.Add(0, 7+i, 0, 0)

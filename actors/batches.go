@@ -28,7 +28,7 @@ type batches struct {
 func (j *Job) coordinatorConfig(d *Deployment) barrier.CoordinatorConfig {
 	c := barrier.CoordinatorConfig{
 		Tasks: len(d.Tasks), First: j.first, EveryNS: int64(j.cfg.CommitEvery), TriggerNS: int64(j.cfg.FoldEvery),
-		TimeoutNS: int64(j.cfg.EpochTimeout), FailuresMax: j.cfg.FailuresMax, Batch: j.next, BatchConfig: j.cfg.Batches.BatchConfig,
+		UnalignAfterNS: int64(j.cfg.UnalignAfter), Triggered: d.triggers(), TimeoutNS: int64(j.cfg.EpochTimeout), FailuresMax: j.cfg.FailuresMax, Batch: j.next, BatchConfig: j.cfg.Batches.BatchConfig,
 	}
 	c.Planned, c.Unrecorded = j.planned, j.cfg.Log == nil
 	switch {

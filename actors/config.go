@@ -20,6 +20,7 @@ type JobConfig struct {
 	CommitEvery   time.Duration // between two epochs
 	FoldEvery     time.Duration // between two folds of deltas into a base, and between two triggers in real time
 	Batches       BatchConfig
+	UnalignAfter  time.Duration // after which an epoch is cut ahead of the barriers that have not come; 0: never
 	EpochTimeout  time.Duration // after which a running epoch is abandoned
 	FailuresMax   int           // abandoned epochs in a row that fail the attempt
 	RestartsMax   int           // failed attempts in a row without a complete epoch between them, lost connections not counted; then the job fails. Negative: no restart at all

@@ -84,7 +84,7 @@ func (t *Task) cut(m flow.Mark) {
 	if t.onCut != nil {
 		t.onCut(e)
 	}
-	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable}
+	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable, recording: t.channel.epoch == e}
 	published := t.removedBlocks()
 	if t.durable {
 		t.Env.Store.Freeze()
@@ -97,6 +97,7 @@ func (t *Task) cut(m flow.Mark) {
 		c.blocks = append(c.blocks, t.emittedBlocks()...)
 		c.blocks = append(c.blocks, t.waitingBlocks()...)
 		c.blocks = append(c.blocks, published...)
+		c.blocks = append(c.blocks, t.channelRemovals()...)
 	}
 	t.cuts = append(t.cuts, c)
 	for _, o := range t.outs {
@@ -150,7 +151,7 @@ func (t *Task) acknowledge() {
 		c.blocks = append(c.blocks, t.Env.Store.Take()...)
 		c.encoded = true
 	}
-	for len(t.cuts) > 0 && t.cuts[0].encoded && t.cuts[0].sinks == 0 {
+	for len(t.cuts) > 0 && t.cuts[0].encoded && t.cuts[0].sinks == 0 && !t.cuts[0].recording {
 		c := t.cuts[0]
 		t.cuts = append(t.cuts[:0], t.cuts[1:]...)
 		t.report(acked{t.number, c.epoch, c.blocks})

@@ -4,10 +4,12 @@ import (
 	"testing"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/mailbox"
 )
 
 // busy is an input that always has a batch, whose records write keys that nothing wrote before.
 type busy struct {
+	mailbox.Input
 	write func(records int)
 	batch int
 }

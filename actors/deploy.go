@@ -91,7 +91,7 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 // restore gives the tasks the blocks that each hands out, oldest first, and deals the splits. It returns the positions at which
 // splits begin that were not among the blocks. At last the sinks publish what the blocks, those of epoch restored, hold of their output.
 func (d *Deployment) restore(ctx context.Context, restored flow.Epoch, each func(func(delta.Block) error) error) (starts []delta.Block, err error) {
-	r := restoring{map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}, kept{}}
+	r := restoring{map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}, kept{}, kept{}}
 	for _, g := range d.Groups {
 		r.positions[g.ID] = map[string]assigned{}
 	}
@@ -99,6 +99,9 @@ func (d *Deployment) restore(ctx context.Context, restored flow.Epoch, each func
 		return nil, err
 	}
 	if err := d.restoreWaiting(r.waiting); err != nil {
+		return nil, err
+	}
+	if err := d.restoreChannels(r.channels); err != nil {
 		return nil, err
 	}
 	for operator, of := range r.watermarks {
@@ -120,6 +123,7 @@ type restoring struct {
 	positions         map[string]map[string]assigned
 	watermarks        map[string]map[int]int64
 	waiting, prepared kept
+	channels          kept
 }
 
 // restoreBlock gives a block to the task that owns its key group, or keeps it when it is of no table.
@@ -130,6 +134,8 @@ func (d *Deployment) restoreBlock(b delta.Block, r restoring) error {
 	switch b.State {
 	case WaitingState:
 		return r.waiting.take(b, waitingKeyBytes)
+	case ChannelState:
+		return r.channels.take(b, channelKeyBytes)
 	case PreparedState:
 		return r.prepared.take(b, preparedKeyBytes)
 	}

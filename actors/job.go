@@ -51,6 +51,7 @@ type Job struct {
 	inputEnded  atomic.Bool
 	newestBatch atomic.Int64
 	restarts    atomic.Int64 // attempts after the first
+	unaligned   atomic.Int64 // epochs cut ahead of barriers
 	readings    atomic.Pointer[[]Reading]
 	done        chan struct{}
 	err         error    // valid when done is closed
@@ -128,6 +129,9 @@ func (j *Job) Status() Status { return Status(j.status.Load()) }
 
 // Restarts is how often a failed attempt was followed by another.
 func (j *Job) Restarts() int64 { return j.restarts.Load() }
+
+// Unaligned is how many epochs were cut ahead of barriers.
+func (j *Job) Unaligned() int64 { return j.unaligned.Load() }
 
 // NewestEpoch is the newest complete epoch, 0 for none.
 func (j *Job) NewestEpoch() flow.Epoch { return flow.Epoch(j.newest.Load()) }
@@ -291,6 +295,8 @@ func (j *Job) carry(dos []barrier.Do) {
 			j.cfg.Logger.Warn("epoch abandoned", "job", j.cfg.Name, "epoch", d.Epoch, "error", d.Err)
 		case barrier.Fail:
 			j.endAttempt(d.Err)
+		case barrier.Unalign:
+			j.unalign(d)
 		case barrier.Plan:
 			j.plan()
 		case barrier.Read:
@@ -307,6 +313,14 @@ func (j *Job) carry(dos []barrier.Do) {
 // trigger tells all source tasks to cut.
 func (j *Job) trigger(d barrier.Do) {
 	j.toSources(func(string) any { return trigger{flow.BarrierOf(d.Epoch, d.Batch), d.Last} })
+}
+
+// unalign tells all tasks to cut an epoch without waiting for its barriers.
+func (j *Job) unalign(d barrier.Do) {
+	j.unaligned.Add(1)
+	for _, t := range j.dep.Tasks {
+		j.host.send(t, unalign{d.Epoch, d.Batch})
+	}
 }
 
 func (j *Job) acknowledged(m acked) {

@@ -12,6 +12,11 @@ type (
 		barrier flow.Mark
 		last    bool
 	}
+	// unalign asks a task to cut an epoch now, ahead of the barriers that have not come.
+	unalign struct {
+		epoch flow.Epoch
+		batch int64 // that ends with it, or flow.NoBatch
+	}
 	// planBatch asks a source task where its splits' parts of the next batch should end, of at most most records each.
 	planBatch struct {
 		ask     int

@@ -31,9 +31,13 @@ func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
 	if nowNS >= t.publishNS {
 		t.publish()
 	}
+	if t.channel.wanted.epoch != 0 {
+		t.cutAhead()
+	}
+	stashed := t.stash()
 	if t.retry(); t.blocked {
 		t.Stats.BlockedTurns.Add(1)
-		return t.encode(encodePerTurn), never
+		return t.encode(encodePerTurn) || stashed, never
 	}
 	if t.begin() {
 		t.encode(encodePerTurn)
@@ -62,7 +66,7 @@ func (t *Task) Step(nowNS int64) (worked bool, wakeAtNS int64) {
 	}
 	t.records = 0
 	worked, wakeAtNS = t.input()
-	worked = worked || t.wmPending // time moves without a record when a split becomes idle
+	worked = worked || stashed || t.wmPending // time moves without a record when a split becomes idle
 	if !worked && !more && t.exhausted && !t.endSent && t.Env.Open() == 0 {
 		worked = t.end()
 	}
@@ -114,6 +118,10 @@ func (t *Task) begin() (worked bool) {
 func (t *Task) input() (worked bool, wakeAtNS int64) {
 	if t.emitting || t.Env.Full() {
 		return false, never
+	}
+	if in := t.replay(); in != nil {
+		t.deliver(in)
+		return true, 0
 	}
 	if t.source != nil {
 		return t.source.step(t.Env.Clock.NowNS)

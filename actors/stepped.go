@@ -177,6 +177,13 @@ func (s *Stepped) Trigger(e flow.Epoch, batch int64, last bool) {
 	}
 }
 
+// Unalign makes all tasks cut the epoch that was triggered without waiting for its barriers. Not for one that ends a batch.
+func (s *Stepped) Unalign() {
+	for _, t := range s.d.Tasks {
+		t.post(unalign{s.epoch, flow.NoBatch})
+	}
+}
+
 // Cut gives the blocks of the epoch that was triggered, when all tasks have handed over theirs and all sinks have flushed.
 func (s *Stepped) Cut() (blocks []delta.Block, complete bool) {
 	if s.epoch == 0 || s.acked < len(s.d.Tasks) {

@@ -42,6 +42,7 @@ type Task struct {
 	marks   *mailbox.Watermarks
 	deliver func(mailbox.Input) // through the actor's Receive, or directly when stepped by a simulation
 
+	channel    channel     // what is on its way to the task
 	durable    bool        // epochs are snapshots; else they only drain
 	cuts       []cut       // epochs frozen and not yet acknowledged, oldest first
 	barriers   []flow.Mark // that have arrived on all inputs and are not cut yet, oldest first: their batches are being ended
@@ -87,6 +88,8 @@ type cut struct {
 	blocks  []delta.Block
 	encoded bool
 	sinks   int // sinks that have not flushed up to it
+	// recording says that what is on its way to the task is still being recorded: it was cut ahead of barriers.
+	recording bool
 }
 
 // Stats is what a task has done, readable from any goroutine, also when the task has ended. Records read and written and
@@ -96,6 +99,8 @@ type Stats struct {
 	Late                                         atomic.Int64
 	StateEntries, StateBytes                     atomic.Int64
 	BlockedTurns                                 atomic.Int64
+	// CutsAhead counts epochs cut ahead of barriers, ChannelRecords the records on their way that these hold.
+	CutsAhead, ChannelRecords atomic.Int64
 }
 
 // TaskConfig is what a task is made from.
@@ -187,6 +192,9 @@ func (t *Task) stop() {
 	for _, in := range t.inputs {
 		in.Discard()
 	}
+	for i := range t.channel.edges {
+		t.channel.edges[i].Replay.Discard()
+	}
 	t.closeOpened()
 	for _, s := range t.sinks {
 		s.close()
@@ -201,6 +209,8 @@ func (t *Task) control(msg any) {
 			t.source.pause()
 		}
 		t.arrived(m.barrier)
+	case unalign:
+		t.unalign(m)
 	case planBatch:
 		t.source.planBatch(m)
 	case readBatch:
@@ -236,6 +246,9 @@ func (t *Task) post(msg any) { t.mb.PostUserMessage(msg) }
 
 // waiting says whether a turn would find work: the look before a sleep.
 func (t *Task) waiting() bool {
+	if t.stashable() {
+		return true
+	}
 	if t.blocked {
 		for _, o := range t.outs {
 			if o.Room() {
@@ -247,7 +260,7 @@ func (t *Task) waiting() bool {
 	if t.Env.Full() || len(t.barriers) > 0 && t.Env.Open() > 0 { // whoever gives the answer it waits for posts it
 		return false
 	}
-	if t.source != nil && t.source.waiting() {
+	if t.replay() != nil || t.source != nil && t.source.waiting() {
 		return true
 	}
 	for _, in := range t.inputs {

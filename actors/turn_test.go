@@ -28,7 +28,7 @@ func (b *busyTimers) NextNS() int64 { return never }
 func feed(task *Task, n int, on func(i int)) *mailbox.Out[int] {
 	pool := mailbox.NewPool[int](n)
 	l := mailbox.NewLane(64, pool, nil, task.Bell())
-	task.AddInput(mailbox.NewReceiver(l, 1, func(b *flow.Batch[int]) {
+	task.AddInput(mailbox.NewReceiver(l, 1, nil, func(b *flow.Batch[int]) {
 		for i := range b.Records {
 			on(b.Records[i].Value)
 		}

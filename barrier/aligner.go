@@ -34,6 +34,7 @@ func (m Mode) String() string {
 type Action struct {
 	Mask      bool       // stop reading the lane the barrier came on, until a Snapshot
 	Snapshot  flow.Epoch // not 0: all lanes have shown this epoch: freeze state, forward the barrier, unmask all lanes
+	Late      bool       // the epoch was cut ahead of this barrier: what the lane brought until now belongs to the cut
 	Violation error      // not nil: a lane broke the protocol, the cut would be wrong: fail the task. Nothing else is set
 }
 
@@ -42,8 +43,8 @@ type Action struct {
 type Aligner struct {
 	mode    Mode
 	first   flow.Epoch   // the first epoch any lane showed in this attempt, 0 before
-	aligned flow.Epoch   // the newest epoch that all lanes have shown, first-1 when none; min(seen)
-	seen    []flow.Epoch // by lane: the newest epoch it has shown, 0 when none; never below aligned once first is known
+	aligned flow.Epoch   // the newest epoch that was cut, first-1 when none: all lanes have shown it, or it was cut ahead of those that are behind
+	seen    []flow.Epoch // by lane: the newest epoch it has shown, 0 when none
 	behind  int          // how many lanes have not shown aligned+1; at least 1 between calls
 }
 
@@ -63,6 +64,9 @@ func (a *Aligner) Barrier(lane int, e flow.Epoch) Action {
 		a.first, a.aligned = e, e-1
 	}
 	a.seen[lane] = e
+	if e <= a.aligned {
+		return Action{Late: true}
+	}
 	if e == a.aligned+1 {
 		a.behind--
 	}
@@ -85,6 +89,37 @@ func (a *Aligner) align() Action {
 	}
 	invariants.Check(a.behind > 0, "epoch %d cut late: all lanes are ahead of it", a.aligned)
 	return Action{Snapshot: a.aligned}
+}
+
+// Ahead cuts the next epoch, at most e, before all lanes have shown it, and gives its number: freeze state, forward the barrier, unmask all
+// lanes. What lanes that are Behind bring until their barrier is state of the channel and belongs to the cut: Chandy and Lamport,
+// Distributed snapshots (1985). 0: the epoch has been cut already, or lanes are behind an older one. Under AtLeastOnce, where nobody waits
+// for a barrier, it is always 0.
+func (a *Aligner) Ahead(e flow.Epoch) flow.Epoch {
+	if a.mode != ExactlyOnce || a.first != 0 && (e <= a.aligned || a.Late() > 0) {
+		return 0
+	}
+	if a.first == 0 {
+		a.first, a.aligned = e, e-1
+	}
+	a.aligned++
+	a.behind = len(a.seen)
+	return a.aligned
+}
+
+// Behind says whether the newest cut was ahead of the lane's barrier, which has not come yet.
+func (a *Aligner) Behind(lane int) bool {
+	return a.first != 0 && a.seen[lane] < a.aligned && a.aligned >= a.first
+}
+
+// Late is the number of lanes that are Behind.
+func (a *Aligner) Late() (n int) {
+	for lane := range a.seen {
+		if a.Behind(lane) {
+			n++
+		}
+	}
+	return n
 }
 
 // check says how the barrier breaks the protocol, or nil. Every lane shows the same epochs without a gap; and in

@@ -3,6 +3,7 @@ package barrier_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/millrace-io/millrace/barrier"
@@ -13,7 +14,7 @@ func TestAlignerStories(t *testing.T) {
 	stories(t, "align_*.txt", func() machine { return &alignerMachine{} })
 }
 
-// alignerMachine knows: aligner lanes= mode=, barrier lane= epoch=.
+// alignerMachine knows: aligner lanes= mode=, barrier lane= epoch=, ahead epoch=.
 type alignerMachine struct{ a *barrier.Aligner }
 
 func (m *alignerMachine) run(c command) ([]string, error) {
@@ -28,6 +29,11 @@ func (m *alignerMachine) run(c command) ([]string, error) {
 	case "barrier":
 		lane := int(c.num("lane", 0))
 		return []string{show(lane, m.a.Barrier(lane, flow.Epoch(c.num("epoch", 0))))}, nil
+	case "ahead":
+		if e := m.a.Ahead(flow.Epoch(c.num("epoch", 0))); e != 0 {
+			return []string{fmt.Sprintf("snapshot epoch=%d late=%d", e, m.a.Late())}, nil
+		}
+		return []string{"nothing"}, nil
 	}
 	return nil, fmt.Errorf("unknown command %q", c.name)
 }
@@ -38,6 +44,8 @@ func show(lane int, a barrier.Action) string {
 		return "violation: " + a.Violation.Error()
 	case a.Snapshot != 0:
 		return fmt.Sprintf("snapshot epoch=%d", a.Snapshot)
+	case a.Late:
+		return fmt.Sprintf("late lane=%d", lane)
 	case a.Mask:
 		return fmt.Sprintf("mask lane=%d", lane)
 	}
@@ -84,6 +92,68 @@ func anyOrder(t *testing.T, rnd *rand.Rand, mode barrier.Mode) {
 			t.Fatalf("lane %d shows epoch %d of lanes %v: got %+v, want %+v", lane, first+shown[lane]-1, shown, got, want)
 		}
 		masked[lane] = got.Mask
+	}
+}
+
+// With cuts ahead of barriers each epoch is still cut once and in order, and each lane is late at most once an epoch: when it shows
+// an epoch that was cut without it.
+func TestAlignerCutsAhead(t *testing.T) {
+	for seed := range uint64(500) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { cutsAhead(t, rand.New(rand.NewPCG(seed, 3))) })
+	}
+}
+
+func cutsAhead(t *testing.T, rnd *rand.Rand) {
+	const epochs = 20
+	lanes, first := 1+rnd.IntN(6), flow.Epoch(1+rnd.IntN(5))
+	a := barrier.NewAligner(lanes, barrier.ExactlyOnce)
+	shown, masked := make([]flow.Epoch, lanes), make([]bool, lanes)
+	var cut flow.Epoch
+	for cut < epochs || slices.Min(shown) < epochs {
+		late := 0
+		for _, s := range shown {
+			if s < cut {
+				late++
+			}
+		}
+		if got := a.Late(); got != late {
+			t.Fatalf("%d lanes late, want %d: cut %d of lanes %v", got, late, cut, shown)
+		}
+		if rnd.IntN(5) == 0 && cut < epochs {
+			want := flow.Epoch(0)
+			if late == 0 {
+				want = first + cut
+			}
+			if got := a.Ahead(first + cut); got != want {
+				t.Fatalf("ahead of epoch %d: got %d, want %d with %d late", first+cut, got, want, late)
+			}
+			if want != 0 {
+				cut++
+				clear(masked)
+			}
+			continue
+		}
+		lane := rnd.IntN(lanes)
+		if masked[lane] || shown[lane] == epochs {
+			continue
+		}
+		shown[lane]++
+		got := a.Barrier(lane, first+shown[lane]-1)
+		var want barrier.Action
+		switch {
+		case shown[lane] <= cut:
+			want.Late = true
+		case slices.Min(shown) > cut:
+			want.Snapshot = first + cut
+			cut++
+			clear(masked)
+		default:
+			want.Mask = true
+			masked[lane] = true
+		}
+		if got != want {
+			t.Fatalf("lane %d shows epoch %d of lanes %v, cut %d: got %+v, want %+v", lane, first+shown[lane]-1, shown, cut, got, want)
+		}
 	}
 }
 

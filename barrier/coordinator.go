@@ -16,6 +16,10 @@ type CoordinatorConfig struct {
 	EveryNS     int64      // from the start of an epoch to the start of the next; 0: only the last epoch is cut
 	TimeoutNS   int64      // how long an epoch may wait for its tasks, and again for its record; 0: DefaultTimeoutNS
 	FailuresMax int        // so many epochs abandoned in a row fail the attempt; 0: DefaultFailuresMax
+	// UnalignAfterNS is how long after its start an epoch is cut ahead of the barriers that have not arrived; 0: never. A last epoch never
+	// is: what a job that stops leaves is output, and no records on their way. Nor is one that ends a batch when Triggered.
+	UnalignAfterNS int64
+	Triggered      bool // tasks do something at the end of a batch, which has to see all of the batch
 
 	Batch     int64 // the number of the next batch to end
 	TriggerNS int64 // in real time: an epoch that starts so long after the newest trigger is one, and so is the last; 0: none is
@@ -54,6 +58,8 @@ type Coordinator struct {
 	failures   int      // epochs abandoned in a row
 	dueNS      int64    // when the next epoch is due; MaxInt64 never
 	deadlineNS int64    // when the phase times out; holds while aligning and recording
+	unalignNS  int64    // when the epoch in flight is cut ahead of its barriers; MaxInt64 never, or it was
+	endsBatch  int64    // the batch that the epoch in flight ends, NoBatch for none
 
 	ends  rollCall // the tasks that have ended
 	stop  bool     // Stop was called
@@ -150,7 +156,9 @@ func (c *Coordinator) Stop(nowNS int64) []Do {
 // NextNS is when Tick wants to be called, in the clock's nanoseconds; MaxInt64 never, until another input changes it.
 func (c *Coordinator) NextNS() int64 {
 	switch c.phase {
-	case aligning, recording:
+	case aligning:
+		return min(c.deadlineNS, c.unalignNS)
+	case recording:
 		return c.deadlineNS
 	case idle:
 		if c.batched {

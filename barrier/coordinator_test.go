@@ -31,6 +31,7 @@ func (m *coordinatorMachine) run(c command) ([]string, error) {
 		m.c = barrier.NewCoordinator(barrier.CoordinatorConfig{
 			Tasks: int(c.num("tasks", 1)), First: flow.Epoch(c.num("first", 0)), FailuresMax: int(c.num("failures", 0)),
 			EveryNS: c.num("every", 0) * ms, TimeoutNS: c.num("timeout", 0) * ms,
+			UnalignAfterNS: c.num("unalign", 0) * ms, Triggered: c.num("triggered", 0) > 0,
 			Batch: c.num("batch", 0), TriggerNS: c.num("trigger", 0) * ms,
 			BatchConfig: barrier.BatchConfig{
 				Batches: c.num("batches", 0) > 0, Planned: c.num("planned", 0) > 0, BatchesMax: c.num("max", 0),

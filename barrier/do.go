@@ -32,6 +32,8 @@ const (
 	Read
 	// Flow lets all sources read on without ends, behind a batch that an earlier attempt had planned: what follows is real time.
 	Flow
+	// Unalign tells all tasks to cut Epoch now, ahead of the barriers that have not arrived: aligning takes too long.
+	Unalign
 	// Finish ends the job: the last epoch is complete. Let the sinks end their commits first. Nothing follows it.
 	Finish
 )
@@ -55,6 +57,8 @@ func (k DoKind) String() string {
 		return "read"
 	case Flow:
 		return "flow"
+	case Unalign:
+		return "unalign"
 	case Finish:
 		return "finish"
 	}
@@ -64,14 +68,14 @@ func (k DoKind) String() string {
 // Do is one thing the job actor has to do. Fields without a meaning for the kind are zero.
 type Do struct {
 	Kind  DoKind
-	Epoch flow.Epoch // Start, Record, Commit, Abandoned: the epoch meant. Finish: the last complete one
+	Epoch flow.Epoch // Start, Unalign, Record, Commit, Abandoned: the epoch meant. Finish: the last complete one
 	From  flow.Epoch // Record: the oldest epoch whose parts belong in this record; From < Epoch when some were abandoned
 	Last  bool       // Start: an epoch to finish on; an abandoned one is tried again
 	Ended bool       // Finish: all tasks had ended before the last epoch started
 	Done  bool       // Finish: all batches that were asked for are complete; neither Ended nor Done: the job was stopped
 	Err   error      // Abandoned, Fail: why
 
-	// Batch is the batch that Start's barrier ends, NoBatch when it is no trigger; Record, Commit: the newest batch that
+	// Batch is the batch that the barrier of Start or Unalign ends, NoBatch when it is no trigger; Record, Commit: the newest batch that
 	// has ended with the epoch, NoBatch before the first; Read: the batch to be read.
 	Batch int64
 	Plan  bool // Record: the ends of the batch that follows belong in the record
@@ -95,7 +99,7 @@ func (d Do) String() string {
 		if d.Done {
 			s += " done"
 		}
-	case Start, Record, Commit, Read:
+	case Start, Record, Commit, Read, Unalign:
 		if d.Batch != flow.NoBatch {
 			s += fmt.Sprintf(" batch=%d", d.Batch)
 		}

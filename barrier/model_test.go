@@ -41,6 +41,7 @@ type model struct {
 	inFlight           bool
 	startedNS          int64
 	recording          bool                  // a record is being written
+	unaligned          flow.Epoch            // the newest that was to be cut ahead of its barriers
 	pending            []map[flow.Epoch]bool // by task: epochs it has not answered for; answers come in any order
 	failures           int
 	cause              error // what entitles the coordinator to abandon the epoch in flight, besides the time-out
@@ -55,7 +56,7 @@ type model struct {
 func newModel(t *testing.T, rnd *rand.Rand) *model {
 	cfg := barrier.CoordinatorConfig{
 		Tasks: 1 + rnd.IntN(70), First: flow.Epoch(1 + rnd.IntN(3)), EveryNS: int64(rnd.IntN(3) * 50),
-		TimeoutNS: int64(20 + rnd.IntN(500)), FailuresMax: 1 + rnd.IntN(5),
+		TimeoutNS: int64(20 + rnd.IntN(500)), FailuresMax: 1 + rnd.IntN(5), UnalignAfterNS: int64(rnd.IntN(3) * 10),
 	}
 	if rnd.IntN(3) > 0 {
 		cfg.Tasks = 1 + rnd.IntN(4)
@@ -177,6 +178,8 @@ func (m *model) take(do []barrier.Do) {
 			m.start(d)
 		case barrier.Record:
 			m.record(d)
+		case barrier.Unalign:
+			m.unalign(d)
 		case barrier.Abandoned:
 			m.abandoned(d)
 		case barrier.Fail:
@@ -205,6 +208,14 @@ func (m *model) start(d barrier.Do) {
 		p[d.Epoch] = true
 	}
 	m.started, m.startedNS, m.inFlight, m.last, m.lastEnded = d.Epoch, m.now, true, last, m.allEnded
+}
+
+// unalign comes once in an epoch, in its time.
+func (m *model) unalign(d barrier.Do) {
+	if !m.inFlight || m.recording || m.last || d.Epoch != m.started || m.unaligned == d.Epoch || m.cfg.UnalignAfterNS == 0 || m.now < m.startedNS+m.cfg.UnalignAfterNS {
+		m.t.Fatalf("%v at %d: in flight %t, recording %t, last %t, started %d at %d, unaligned %d", d, m.now, m.inFlight, m.recording, m.last, m.started, m.startedNS, m.unaligned)
+	}
+	m.unaligned = d.Epoch
 }
 
 func (m *model) record(d barrier.Do) {

@@ -13,6 +13,9 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 	switch {
 	case c.phase == aligning && c.answeredAll():
 		c.record(nowNS)
+	case c.phase == aligning && nowNS >= c.unalignNS:
+		c.unalignNS = math.MaxInt64
+		c.add(Do{Kind: Unalign, Epoch: c.started, Batch: c.endsBatch})
 	case c.phase == idle && c.lastComplete():
 		c.phase = over
 		c.add(Do{Kind: Finish, Epoch: c.completed, Ended: c.ended, Done: c.done})
@@ -56,6 +59,10 @@ func (c *Coordinator) start(nowNS int64, endsBatch bool) {
 	if endsBatch {
 		batch = c.batch
 		c.batch++
+	}
+	c.endsBatch, c.unalignNS = batch, math.MaxInt64
+	if c.cfg.UnalignAfterNS > 0 && !c.last && len(c.pending) == 1 && (!endsBatch || !c.cfg.Triggered) {
+		c.unalignNS = after(nowNS, c.cfg.UnalignAfterNS)
 	}
 	c.add(Do{Kind: Start, Epoch: c.started, Last: c.last, Batch: batch})
 }

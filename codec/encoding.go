@@ -3,6 +3,8 @@ package codec
 import (
 	"reflect"
 	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Encoding is how values of T are written on lanes and in snapshots: Avro's binary form. It is immutable and safe for use by
@@ -49,6 +51,9 @@ func (e *Encoding[T]) Decode(src []byte, v *T) (rest []byte, err error) {
 
 // Schema is the Avro schema of the encoding as JSON, without spaces, in the attribute order of Avro's canonical form.
 func (e *Encoding[T]) Schema() string { return e.u.schema }
+
+// SchemaHash tells encodings apart where a schema would be too long to stand beside each value.
+func (e *Encoding[T]) SchemaHash() uint64 { return xxhash.Sum64String(e.u.schema) }
 
 // HasPointers says whether a T in memory holds pointers, which the garbage collector has to follow.
 func (e *Encoding[T]) HasPointers() bool { return e.u.pointers }

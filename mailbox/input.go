@@ -13,72 +13,17 @@ type Input interface {
 	Waiting() bool
 	// SetMasked stops or resumes reading, while barriers align.
 	SetMasked(bool)
+	// Record begins to record what is on its way, for a cut that is ahead of the lane's barrier: f gets the encoding of each batch that was
+	// stashed and not processed. From then on batches are taken from the stash only, until one brings the barrier to Stash. The slice is
+	// valid during the call.
+	Record(f func(batch []byte))
+	// Stash moves the next batch of the lane behind those that wait to be taken, while it records: f gets its encoding if it has records. It
+	// returns the barrier that came with the batch, with which recording ends, and whether there was a batch and room for it.
+	Stash(f func(batch []byte)) (barrier flow.Mark, moved bool)
+	// Stashable says whether Stash would move a batch.
+	Stashable() bool
 	// Queued is how many batches wait.
 	Queued() int
 	// Discard drops all that waits, at the end of an attempt.
 	Discard()
-}
-
-// Receiver is the Input of a lane: on is the consumer's typed loop over a batch.
-type Receiver[T any] struct {
-	lane    *Lane[T]
-	on      func(*flow.Batch[T])
-	taken   *flow.Batch[T]
-	attempt flow.Attempt
-	seq     uint64
-	masked  bool
-}
-
-// NewReceiver makes the consumer's end of lane. Batches of another attempt than the given one are dropped.
-func NewReceiver[T any](lane *Lane[T], attempt flow.Attempt, on func(*flow.Batch[T])) *Receiver[T] {
-	return &Receiver[T]{lane: lane, attempt: attempt, on: on}
-}
-
-// Take implements Input.
-func (r *Receiver[T]) Take() bool {
-	if r.masked {
-		return false
-	}
-	r.taken = r.lane.TryReceive()
-	return r.taken != nil
-}
-
-// Deliver implements Input. A gap in the lane's sequence numbers means lost records and ends the attempt.
-func (r *Receiver[T]) Deliver() (flow.Mark, int) {
-	b := r.taken
-	r.taken = nil
-	if b.Attempt != r.attempt {
-		r.lane.pool.Put(b)
-		return flow.Mark{}, 0
-	}
-	r.seq++
-	if b.Seq != r.seq {
-		panic(SequenceError{Want: r.seq, Got: b.Seq})
-	}
-	n, m := len(b.Records), b.Mark
-	if n > 0 {
-		r.on(b)
-	}
-	r.lane.pool.Put(b)
-	return m, n
-}
-
-// Waiting implements Input.
-func (r *Receiver[T]) Waiting() bool { return !r.masked && len(r.lane.c) > 0 }
-
-// SetMasked implements Input.
-func (r *Receiver[T]) SetMasked(m bool) { r.masked = m }
-
-// Queued implements Input.
-func (r *Receiver[T]) Queued() int { return len(r.lane.c) }
-
-// Discard implements Input.
-func (r *Receiver[T]) Discard() {
-	if r.taken != nil {
-		r.lane.pool.Put(r.taken)
-		r.taken = nil
-	}
-	for b := r.lane.TryReceive(); b != nil; b = r.lane.TryReceive() {
-		r.lane.pool.Put(b)
-	}
 }

@@ -29,7 +29,7 @@ func newPair(recordsMax, batchesMax int) *pair {
 	pool := mailbox.NewPool[int](recordsMax)
 	p.lane = mailbox.NewLane(batchesMax, pool, p.producer, p.consumer)
 	p.out = mailbox.NewOut([]*mailbox.Lane[int]{p.lane}, pool, 1)
-	p.in = mailbox.NewReceiver(p.lane, 1, func(b *flow.Batch[int]) {
+	p.in = mailbox.NewReceiver(p.lane, 1, nil, func(b *flow.Batch[int]) {
 		for i := range b.Records {
 			p.got = append(p.got, b.Records[i].Value)
 		}
@@ -174,7 +174,7 @@ func TestALostBatchEndsTheAttempt(t *testing.T) {
 
 func TestBatchesOfAnOlderAttemptAreDropped(t *testing.T) {
 	p := newPair(1, 4)
-	late := mailbox.NewReceiver(p.lane, 2, func(*flow.Batch[int]) { t.Error("a record of attempt 1 was processed in attempt 2") })
+	late := mailbox.NewReceiver(p.lane, 2, nil, func(*flow.Batch[int]) { t.Error("a record of attempt 1 was processed in attempt 2") })
 	p.out.Add(0, 1, 0, 0)
 	late.Take()
 	if m, n := late.Deliver(); n != 0 || m.Has != 0 {
@@ -258,7 +258,7 @@ func TestBellTimesOut(t *testing.T) {
 
 func TestRecordPathAllocatesNothing(t *testing.T) {
 	p := newPair(256, 8)
-	p.in = mailbox.NewReceiver(p.lane, 1, func(*flow.Batch[int]) {})
+	p.in = mailbox.NewReceiver(p.lane, 1, nil, func(*flow.Batch[int]) {})
 	hop := func() {
 		for i := range 256 {
 			p.out.Add(0, i, 0, 0)
@@ -275,7 +275,7 @@ func TestRecordPathAllocatesNothing(t *testing.T) {
 func BenchmarkHop(b *testing.B) {
 	p := newPair(256, 8)
 	sum := 0
-	p.in = mailbox.NewReceiver(p.lane, 1, func(b *flow.Batch[int]) {
+	p.in = mailbox.NewReceiver(p.lane, 1, nil, func(b *flow.Batch[int]) {
 		for i := range b.Records {
 			sum += b.Records[i].Value
 		}

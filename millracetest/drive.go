@@ -180,6 +180,9 @@ func (s *Script) trigger(ending bool) {
 		batch = s.batch
 	}
 	s.at.Trigger(s.epoch, batch, false)
+	if !ending && s.v.Crash && s.random.IntN(2) == 0 {
+		s.at.Unalign()
+	}
 }
 
 // completeCut goes one round and says whether the epoch is complete; then it is the one to restore.

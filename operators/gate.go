@@ -24,7 +24,7 @@ func newHeldRow[R any](id string) (*heldRow[R], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &heldRow[R]{id: id, encoding: e, schema: hashString(e.Schema())}, nil
+	return &heldRow[R]{id: id, encoding: e, schema: e.SchemaHash()}, nil
 }
 
 // encode gives bytes of their own: tables keep them.

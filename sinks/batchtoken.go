@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 
 	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
@@ -32,9 +31,7 @@ func newBatchToken[T any]() (*batchToken[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("rows are kept until their epoch is complete: %w", err)
 	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(e.Schema())) // never returns an error
-	return &batchToken[T]{e, h.Sum64()}, nil
+	return &batchToken[T]{e, e.SchemaHash()}, nil
 }
 
 // schemaBytes is the hash of the schema, in front of each token.
