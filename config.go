@@ -62,6 +62,11 @@ type Config struct {
 	// StateDir holds the job's checkpoints: a start finds the newest complete epoch there and goes on from it. Empty means a
 	// temporary directory that is removed when the job ends: restarts inside the process go on, the next process begins anew.
 	StateDir string
+	// FromSavepoint is the directory of a savepoint with which a new lineage begins: its state, positions and time, with an id of its own,
+	// so sinks take its output for that of another job. StateDir must be empty, or have been begun from the same savepoint: then the job goes
+	// on from StateDir, so that a command line can be repeated. The job may have another name, and the topology may have changed
+	// as it may between two starts. The state is read and written once, as a restore does.
+	FromSavepoint string
 	// State is where live state is kept; the default is Memory.
 	State StateBackend
 	// CacheBytes bounds what the Badger backend keeps in memory; 0 means 256 MiB. Half of it is Badger's own, the other half goes
@@ -207,6 +212,7 @@ func (c Config) validate() (faults []error) {
 	}
 	want(c.EpochTimeout > 0, "EpochTimeout is %v, want more than 0", c.EpochTimeout)
 	want(c.EpochFailuresMax > 0, "EpochFailuresMax is %d, want at least 1", c.EpochFailuresMax)
+	want(c.FromSavepoint == "" || c.Guarantee != AtMostOnce, "FromSavepoint is %q, and at-most-once begins with empty state", c.FromSavepoint)
 	want(c.RetainEpochs > 0 && c.RetainEpochs <= checkpoint.RetainMax, "RetainEpochs is %d, want 1 to %d", c.RetainEpochs, checkpoint.RetainMax)
 	want(c.FreeBytesMin >= 0 || c.State != Badger, "FreeBytesMin is %d, want at least 0 with Badger, which a full disk would kill", c.FreeBytesMin)
 	want(c.Parallelism > 0, "Parallelism is %d, want at least 1", c.Parallelism)

@@ -35,6 +35,7 @@ type Query struct {
 	keyGroups int
 	log       *checkpoint.Log
 	store     *dirstore.Store
+	from      *dirstore.Store // the savepoint of Config.FromSavepoint, or nil
 	db        *badgerstate.DB
 	working   string
 	temporary string // state directory to remove at the end
@@ -109,8 +110,10 @@ func (q *Query) release() error {
 		errs = append(errs, q.log.Close())
 	}
 	errs = append(errs, q.closeWorking())
-	if q.store != nil {
-		errs = append(errs, q.store.Close())
+	for _, s := range []*dirstore.Store{q.store, q.from} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
 	}
 	if q.temporary != "" {
 		errs = append(errs, os.RemoveAll(q.temporary))

@@ -148,13 +148,27 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 	if q.store, err = dirstore.OpenConfig(dirstore.Config{Dir: filepath.Join(dir, "checkpoints"), FreeBytesMin: c.FreeBytesMin, Free: r.free}); err != nil {
 		return err
 	}
+	if q.from, err = c.savepoint(); err != nil {
+		return err
+	}
 	o := r.logOptions()
 	o.Store = q.store
+	if q.from != nil {
+		o.From, o.Without = q.from, []string{actors.PreparedState} // what was prepared up to a savepoint is public
+	}
 	if q.log, err = checkpoint.Open(ctx, o); err != nil {
 		return err
 	}
 	q.keyGroups, q.id = q.log.KeyGroups(), q.log.Lineage()
 	return nil
+}
+
+// savepoint opens the savepoint that a new lineage begins with, nil when it begins empty.
+func (c Config) savepoint() (*dirstore.Store, error) {
+	if c.FromSavepoint == "" {
+		return nil, nil
+	}
+	return dirstore.OpenSavepoint(c.FromSavepoint)
 }
 
 // builder makes the tasks of each attempt. The disk backend's working store is wiped: checkpoints are the truth.
@@ -197,6 +211,9 @@ func (j *Job) announce(c Config, q *Query) {
 		epoch = e.Number
 	}
 	log.Info("state is "+c.Guarantee.String(), "state_dir", where, "epoch", epoch, "lineage", q.id)
+	if c.FromSavepoint != "" && epoch == 0 {
+		log.Info("a new lineage begins from a savepoint", "savepoint", c.FromSavepoint)
+	}
 	for _, s := range j.steps {
 		if s.splits != nil && !s.splits.replayable {
 			log.Info("source cannot be read again: records it gave after the newest complete epoch are lost when an attempt fails", "operator", s.ID)

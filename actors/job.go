@@ -76,6 +76,7 @@ type Job struct {
 	folding      bool
 	foldAtNS     int64
 	batches
+	savepoints
 }
 
 // StartJob deploys the first attempt and starts it. What is wrong comes back as an error, before any record flows. ctx
@@ -193,6 +194,12 @@ func (j *Job) handle(msg any) {
 		j.taskFinished()
 	case stopJob:
 		j.onStop()
+	case askSavepoint:
+		j.onAskSavepoint(m.ask)
+	case dropSavepoint:
+		j.onDropSavepoint(m.ask)
+	case published:
+		j.onPublished(m.epoch)
 	case terminated:
 		j.terminated(m.task)
 	case taskBroken:
@@ -380,7 +387,7 @@ func (j *Job) committed(d barrier.Do) {
 	}
 	for _, t := range j.dep.Tasks {
 		if t.commits() {
-			j.host.send(t, completed{e})
+			j.host.send(t, completed{e, d.Savepoint})
 		}
 	}
 	if j.cfg.Log == nil {
@@ -388,6 +395,9 @@ func (j *Job) committed(d barrier.Do) {
 	}
 	j.newest.Store(int64(e))
 	j.retries, j.failures = 0, 0
+	if d.Savepoint {
+		j.save(e)
+	}
 	if now := j.cfg.Now(); now >= j.foldAtNS && !j.folding {
 		j.folding, j.foldAtNS = true, now+int64(j.cfg.FoldEvery)
 		j.host.goIO(func() { j.tell(folded{j.cfg.Log.Fold(context.Background())}) })

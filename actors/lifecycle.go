@@ -14,6 +14,7 @@ func (j *Job) endAttempt(err error) {
 		return
 	}
 	j.failure = err
+	j.failSavepoints(err)
 	j.arm()
 	j.stopRegion()
 }
@@ -162,6 +163,7 @@ func (j *Job) onStop() {
 // lastEpochDone follows the last epoch: every writer has all records, and has flushed. First the sinks publish what they have
 // prepared and, after the end of input, finish.
 func (j *Job) lastEpochDone(ended, completed bool) {
+	j.refuseSavepoints(errSavepointNotRunning)
 	j.completed, j.ended = completed, ended
 	j.finishing = 0
 	for _, t := range j.dep.Tasks {

@@ -35,8 +35,11 @@ type (
 	// finish asks for the sinks' Finish, after the last epoch behind the end of input is complete.
 	// When the input has not ended, only commits are awaited.
 	finish struct{ ended bool }
-	// completed tells a task with transactional sinks that an epoch is complete.
-	completed struct{ epoch flow.Epoch }
+	// completed tells a task with transactional sinks that an epoch is complete. With tell it answers when its output is public.
+	completed struct {
+		epoch flow.Epoch
+		tell  bool
+	}
 	// sinkFlushed: the I/O goroutine of a sink has made everything up to the barrier safe, as token when it is to be published later.
 	sinkFlushed struct {
 		epoch flow.Epoch
@@ -75,6 +78,11 @@ type (
 		err      error
 	}
 	taskFinished struct{ task int }
+	// published: all output up to an epoch that the job wants to hear of is public.
+	published struct {
+		task  int
+		epoch flow.Epoch
+	}
 	// batchPlanned is a source task's answer to planBatch.
 	batchPlanned struct {
 		ask       int

@@ -197,7 +197,7 @@ func (s *Stepped) Cut() (blocks []delta.Block, complete bool) {
 func (s *Stepped) Complete() {
 	for _, t := range s.d.Tasks {
 		if t.commits() {
-			t.post(completed{s.epoch})
+			t.post(completed{epoch: s.epoch})
 		}
 	}
 }

@@ -68,6 +68,7 @@ type Task struct {
 	cutWatermarkNS int64               // as of the last cut
 	cutWaiting     []int               // by operator that keeps inputs: how many the last cut held
 	staleWaiting   map[string][][]byte // by operator: keys of restored inputs, to be removed from the snapshot
+	telling        []flow.Epoch        // the job wants to hear when their output is public
 	recovered      []*output           // published at the start: to be removed from the snapshot
 	stale          []int               // watermarks of tasks that are no more, to be removed from the snapshot
 
@@ -223,8 +224,13 @@ func (t *Task) control(msg any) {
 		t.flushed(m)
 	case completed:
 		t.completed(m.epoch)
+		if m.tell {
+			t.telling = append(t.telling, m.epoch)
+			t.published()
+		}
 	case sinkCommitted:
 		m.sink.output().committed()
+		t.published()
 		m.sink.advance()
 	case finish:
 		t.finishSinks(m.ended)

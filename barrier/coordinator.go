@@ -65,6 +65,8 @@ type Coordinator struct {
 	stop  bool     // Stop was called
 	last  bool     // the newest epoch is a last one
 	ended bool     // all tasks had ended when the newest epoch started
+	asked bool     // Savepoint was called, and no epoch that serves is complete
+	saves bool     // the newest epoch serves
 	do    []Do     // the answer being put together
 
 	batch     int64 // the number of the next batch to end
@@ -150,6 +152,20 @@ func (c *Coordinator) Ended(task int, nowNS int64) []Do {
 // changes nothing.
 func (c *Coordinator) Stop(nowNS int64) []Do {
 	c.stop = true
+	return c.advance(nowNS)
+}
+
+// Savepoint asks for an epoch with nothing left over: all output that sinks have prepared up to it is published by its commit. It is
+// the next one that starts, and starts as soon as it can: in real time it is a trigger, else it is cut between two batches. Its Commit
+// has Savepoint set; so has that of the next when it is abandoned.
+func (c *Coordinator) Savepoint(nowNS int64) []Do {
+	c.asked = true
+	return c.advance(nowNS)
+}
+
+// StopWithSavepoint is Stop with an epoch to finish on that is one for Savepoint.
+func (c *Coordinator) StopWithSavepoint(nowNS int64) []Do {
+	c.asked, c.stop = true, true
 	return c.advance(nowNS)
 }
 

@@ -51,6 +51,10 @@ func (m *coordinatorMachine) run(c command) ([]string, error) {
 		return m.answer(m.c.Planned(c.num("something", 1) > 0, now)), nil
 	case "batchread":
 		return m.answer(m.c.BatchRead(now)), nil
+	case "savepoint":
+		return m.answer(m.c.Savepoint(now)), nil
+	case "stopwithsavepoint":
+		return m.answer(m.c.StopWithSavepoint(now)), nil
 	case "stop":
 		return m.answer(m.c.Stop(now)), nil
 	}

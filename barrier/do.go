@@ -78,7 +78,9 @@ type Do struct {
 	// Batch is the batch that the barrier of Start or Unalign ends, NoBatch when it is no trigger; Record, Commit: the newest batch that
 	// has ended with the epoch, NoBatch before the first; Read: the batch to be read.
 	Batch int64
-	Plan  bool // Record: the ends of the batch that follows belong in the record
+	// Savepoint, of Commit: the epoch is the one that Savepoint asked for.
+	Savepoint bool
+	Plan      bool // Record: the ends of the batch that follows belong in the record
 }
 
 // String renders the action on one line, for logs and scripts.
@@ -103,6 +105,9 @@ func (d Do) String() string {
 		if d.Batch != flow.NoBatch {
 			s += fmt.Sprintf(" batch=%d", d.Batch)
 		}
+	}
+	if d.Savepoint {
+		s += " savepoint"
 	}
 	if d.Plan {
 		s += " plan"

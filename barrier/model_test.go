@@ -51,6 +51,8 @@ type model struct {
 	stopped         bool
 	lastEnded, last bool // of the newest start
 	over            bool
+
+	asked, saves bool // a savepoint is wanted; the newest start is for it
 }
 
 func newModel(t *testing.T, rnd *rand.Rand) *model {
@@ -87,7 +89,10 @@ func (m *model) step() {
 		m.recorded(m.rnd.IntN(10) == 0)
 	case dice < 98:
 		m.end(task)
-	case m.rnd.IntN(4) == 0:
+	case m.rnd.IntN(4) > 0:
+		m.asked = true
+		m.take(m.c.Savepoint(m.now))
+	default:
 		m.stopped = true
 		m.take(m.c.Stop(m.now))
 	}
@@ -148,10 +153,11 @@ func (m *model) recorded(fails bool) {
 		return
 	}
 	do := m.c.Recorded(m.started, nil, m.now)
-	if len(do) == 0 || do[0].Kind != barrier.Commit || do[0].Epoch != m.started {
+	if len(do) == 0 || do[0].Kind != barrier.Commit || do[0].Epoch != m.started || do[0].Savepoint != m.saves {
 		m.t.Fatalf("epoch %d has its record, got %v, want its commit first", m.started, do)
 	}
 	m.completed, m.inFlight, m.failures = m.started, false, 0
+	m.asked = m.asked && !m.saves
 	m.take(do[1:])
 }
 
@@ -193,20 +199,21 @@ func (m *model) take(do []barrier.Do) {
 	if m.failures >= m.cfg.FailuresMax && !m.over {
 		m.t.Fatalf("%d failures in a row of %d and goes on", m.failures, m.cfg.FailuresMax)
 	}
-	if want := m.stopped || m.allEnded; want && !m.inFlight && !m.over {
-		m.t.Fatalf("a last epoch is wanted and none is in flight, after %v", do)
+	if want := m.stopped || m.allEnded || m.asked && m.failures == 0; want && !m.inFlight && !m.over {
+		m.t.Fatalf("an epoch is wanted and none is in flight, after %v", do)
 	}
 }
 
 func (m *model) start(d barrier.Do) {
 	last := m.stopped || m.allEnded
 	due := m.cfg.EveryNS > 0 && m.now >= m.startedNS+m.cfg.EveryNS
-	if m.inFlight || d.Epoch != m.started+1 || d.Last != last || (!last && !due) {
+	if m.inFlight || d.Epoch != m.started+1 || d.Last != last || (!last && !due && (!m.asked || m.failures > 0)) {
 		m.t.Fatalf("%v at %d: in flight %t, started %d at %d, want last %t", d, m.now, m.inFlight, m.started, m.startedNS, last)
 	}
 	for _, p := range m.pending {
 		p[d.Epoch] = true
 	}
+	m.saves = m.asked
 	m.started, m.startedNS, m.inFlight, m.last, m.lastEnded = d.Epoch, m.now, true, last, m.allEnded
 }
 

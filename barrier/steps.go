@@ -20,7 +20,7 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 		c.phase = over
 		c.add(Do{Kind: Finish, Epoch: c.completed, Ended: c.ended, Done: c.done})
 	case c.phase != idle || c.reading:
-	case c.stop || c.done || c.ends.missing == 0:
+	case c.stop || c.done || c.ends.missing == 0, c.asked && c.failures == 0:
 		c.start(nowNS, false)
 	case c.batched:
 		c.advanceBatch(nowNS)
@@ -47,10 +47,11 @@ func (c *Coordinator) start(nowNS int64, endsBatch bool) {
 	c.pending = append(c.pending, &epoch{c.started, newRollCall(c.cfg.Tasks)})
 	c.ended = c.ends.missing == 0
 	c.last = c.stop || c.done || c.ended
+	c.saves = c.asked
 	c.wait(aligning, nowNS)
 	if !c.batched {
 		c.due(nowNS)
-		endsBatch = c.cfg.TriggerNS > 0 && (c.last || nowNS >= c.triggerNS)
+		endsBatch = c.cfg.TriggerNS > 0 && (c.last || c.saves || nowNS >= c.triggerNS)
 		if endsBatch {
 			c.triggerNS = after(nowNS, c.cfg.TriggerNS)
 		}
@@ -77,7 +78,8 @@ func (c *Coordinator) record(nowNS int64) {
 func (c *Coordinator) complete() {
 	c.completed, c.failures, c.phase = c.started, 0, idle
 	c.pending = c.pending[:0]
-	c.add(Do{Kind: Commit, Epoch: c.completed, Batch: c.batch - 1})
+	c.add(Do{Kind: Commit, Epoch: c.completed, Batch: c.batch - 1, Savepoint: c.saves})
+	c.asked = c.asked && !c.saves
 	c.completeBatch()
 }
 

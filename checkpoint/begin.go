@@ -22,6 +22,9 @@ func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) {
 	if err == nil && l.chain.headData == nil {
 		err = l.firstHead(ctx)
 	}
+	if err == nil && l.from != nil && l.chain.newest == nil {
+		err = l.bringIn(ctx)
+	}
 	if err == nil {
 		err = l.take(ctx, func(c chain) *record {
 			return &record{kind: attemptRecord, attempt: c.attempt + 1, epoch: c.epoch()}
@@ -42,7 +45,11 @@ func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) {
 // firstHead writes down that there is a lineage, before its first slot: so a store with files and no head is known to
 // have lost it.
 func (l *Log) firstHead(ctx context.Context) error {
-	data := head{lineage: l.lineage}.encode()
+	h := head{lineage: l.lineage}
+	if l.from != nil {
+		h.epoch = l.from.record.epoch // from now on it does not begin empty
+	}
+	data := h.encode()
 	err := l.o.Store.Replace(ctx, headName, nil, data)
 	if errors.Is(err, ErrExists) {
 		if _, err := l.readHead(ctx); err != nil {

@@ -57,6 +57,12 @@ func (l *Log) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r == nil && h.epoch > 0 {
+		return l.goOnBeginning(ctx, h.epoch)
+	}
+	if err := l.checkOrigin(ctx, r); err != nil {
+		return err
+	}
 	if r == nil {
 		return l.wantEmpty(ctx, headName)
 	}
@@ -93,7 +99,10 @@ func (l *Log) readHead(ctx context.Context) (*head, error) {
 // startLineage makes the id of a new lineage, when the store is empty.
 func (l *Log) startLineage(ctx context.Context) error {
 	l.lineage = randomID(8)
-	return l.wantEmpty(ctx)
+	if err := l.wantEmpty(ctx); err != nil || l.o.From == nil {
+		return err
+	}
+	return l.beginFrom(ctx)
 }
 
 // wantEmpty is the guard against starting from nothing where there was something.
@@ -217,7 +226,7 @@ func (l *Log) findEpochs(ctx context.Context, r *record, near flow.Epoch) (err e
 // haveRuns says whether all runs are there. whole remembers those that are.
 func (l *Log) haveRuns(ctx context.Context, runs []run, whole map[string]bool) bool {
 	for _, r := range runs {
-		if !whole[r.name] && l.haveRun(ctx, r) != nil {
+		if !whole[r.name] && haveRun(ctx, l.o.Store, r) != nil {
 			return false
 		}
 		whole[r.name] = true
@@ -226,8 +235,8 @@ func (l *Log) haveRuns(ctx context.Context, runs []run, whole map[string]bool) b
 }
 
 // haveRun checks that a run is there and has its size.
-func (l *Log) haveRun(ctx context.Context, r run) error {
-	o, err := l.o.Store.Open(ctx, r.name)
+func haveRun(ctx context.Context, s Store, r run) error {
+	o, err := s.Open(ctx, r.name)
 	if err != nil {
 		return err
 	}
@@ -251,7 +260,7 @@ func (l *Log) checkNewest(ctx context.Context) error {
 		l.evolution = &evolution{slot: r.slot, schemas: r.plan.Schemas, rewrites: rewrites}
 	}
 	for _, f := range r.runs {
-		if err := l.haveRun(ctx, f); err != nil {
+		if err := haveRun(ctx, l.o.Store, f); err != nil {
 			return fmt.Errorf("epoch %d: %w", r.epoch, f.explain(err))
 		}
 	}

@@ -41,7 +41,7 @@ func (l *Log) evolve(ctx context.Context) ([]run, error) {
 	}
 	var rewritten []run
 	if len(inputs) > 0 {
-		r, err := l.merge(ctx, inputs, true, l.evolution)
+		r, err := l.merge(ctx, l.own(), inputs, true, l.evolution)
 		if err != nil {
 			return nil, fmt.Errorf("rewrite under the new schemas: %w", err)
 		}

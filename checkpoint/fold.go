@@ -89,7 +89,7 @@ func sizeLevel(r run, fanOut int) (level int) {
 
 // fold merges neighbouring runs into one and puts it in their place.
 func (l *Log) fold(ctx context.Context, inputs []run, oldest bool) error {
-	merged, err := l.merge(ctx, inputs, oldest, nil)
+	merged, err := l.merge(ctx, l.own(), inputs, oldest, nil)
 	if err != nil {
 		return err
 	}

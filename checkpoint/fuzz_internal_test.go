@@ -199,7 +199,7 @@ func foldHostile(t *testing.T, l *Log, r run) {
 	}
 	in := &input{runReader: a}
 	table := unite([]*input{in})
-	w := rewritingWriter{&runWriter{buf: bufio.NewWriter(io.Discard), sum: sha256.New()}, table, make([]Rewrite, len(table))}
+	w := rewritingWriter{&runWriter{buf: bufio.NewWriter(io.Discard), sum: sha256.New()}, table, make([]Rewrite, len(table)), nil}
 	if err := mergeBlocks(t.Context(), []*input{in}, newWinners(true), w); err != nil && !errors.Is(err, ErrDamaged) {
 		t.Fatalf("%d schemas: %v", len(table), err)
 	}

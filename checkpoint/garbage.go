@@ -73,7 +73,7 @@ func (l *Log) deleteDead(ctx context.Context) {
 	l.stats.GarbageErrors++
 }
 
-// named is the set of runs which must not be deleted: those of the complete epochs that are kept, of the record being
+// named is the set of runs which must not be deleted: those of the complete epochs that are kept or pinned, of the record being
 // written, of the next one, and of records that may exist. The caller holds mu.
 func (l *Log) named() map[string]bool {
 	lists := [][]run{l.runs, l.pinned, l.torn, l.doubt}
@@ -82,6 +82,9 @@ func (l *Log) named() map[string]bool {
 	}
 	for _, r := range l.chain.older {
 		lists = append(lists, r.runs)
+	}
+	for p := range l.pins {
+		lists = append(lists, p.record.runs)
 	}
 	names := map[string]bool{}
 	for _, list := range lists {

@@ -23,6 +23,12 @@ type Options struct {
 	FoldRuns  int    // runs of similar size that are folded into one; 0 means 24, at least 2
 	Retain    int    // newest complete epochs that are kept, the newest included; 0 means 2, at most RetainMax
 
+	// From is a savepoint with which a new lineage begins: at its epoch, with its state. Nothing is ever written to it. Once the lineage
+	// has begun it goes on by itself, and From only says that it was begun from this one and no other. nil: a new lineage begins empty.
+	From Store
+	// Without names states of the savepoint that the lineage begins without.
+	Without []string
+
 	// Evolve gives the rewriting of values from one schema of a state to the one in Plan; its error, which Open returns,
 	// names operator, state and field. Open calls it, once for each state whose values have another schema; Restore calls
 	// what it gave. nil: schemas must be equal.
@@ -67,16 +73,18 @@ type Log struct {
 	// mu guards what follows; it is never held over I/O. Begin and Complete alone write the chain, so they read it without.
 	mu     sync.Mutex
 	chain  chain
-	runs   []run        // what the next epoch record will name, without its own segment: newest's runs, folded
-	pinned []run        // named by the record being written
-	torn   []run        // segments whose slot was not taken, or perhaps was
-	doubt  []run        // named by a record that perhaps has the next slot
-	dead   []string     // files to delete as soon as no kept epoch names them
+	runs   []run    // what the next epoch record will name, without its own segment: newest's runs, folded
+	pinned []run    // named by the record being written
+	torn   []run    // segments whose slot was not taken, or perhaps was
+	doubt  []run    // named by a record that perhaps has the next slot
+	dead   []string // files to delete as soon as no kept epoch names them
+	pins   map[*Pin]bool
 	failed error        // ErrTaken or ErrFenced: final
 	begun  flow.Attempt // the attempt running now; 0 before Begin
 	closed bool
 	stats  Stats
 
+	from      *savepoint // that the lineage has yet to begin with, or nil
 	evolution *evolution // nil unless the epoch found by Open has other schemas
 }
 
@@ -105,7 +113,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.Retain < 1 || o.Retain > RetainMax {
 		return nil, fmt.Errorf("open checkpoints of job %q: Options.Retain is %d, want 1 to %d", o.Job, o.Retain, RetainMax)
 	}
-	l := &Log{o: o, keyGroups: o.KeyGroups, writer: randomID(4)}
+	l := &Log{o: o, keyGroups: o.KeyGroups, writer: randomID(4), pins: map[*Pin]bool{}}
 	if err := l.follow(ctx); err != nil {
 		return nil, fmt.Errorf("open checkpoints of job %q: %w", o.Job, err)
 	}

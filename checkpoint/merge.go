@@ -39,10 +39,20 @@ func (p place) before(q place) bool {
 	return p.schema < q.schema || p.schema == q.schema && p.group < q.group
 }
 
+// source is where the runs of a merge are.
+type source struct {
+	store   Store
+	lineage string
+	without []string // names of states that are left out
+}
+
+// own is the log's own runs.
+func (l *Log) own() source { return source{store: l.o.Store, lineage: l.lineage} }
+
 // merge writes one run that says the same as inputs, oldest first. Deletions go when the oldest run of all is among
 // them: there is nothing left to delete. At any time it holds the entries of one key group of one state. With an evolution,
 // which wants the oldest among them, values are written under the new schemas.
-func (l *Log) merge(ctx context.Context, runs []run, oldest bool, evolve *evolution) (merged run, err error) {
+func (l *Log) merge(ctx context.Context, from source, runs []run, oldest bool, evolve *evolution) (merged run, err error) {
 	inputs := make([]*input, 0, len(runs))
 	defer func() {
 		for _, in := range inputs {
@@ -50,7 +60,7 @@ func (l *Log) merge(ctx context.Context, runs []run, oldest bool, evolve *evolut
 		}
 	}()
 	for _, r := range runs {
-		rd, err := openRun(ctx, l.o.Store, l.lineage, r)
+		rd, err := openRun(ctx, from.store, from.lineage, r)
 		if err != nil {
 			return run{}, err
 		}
@@ -63,7 +73,7 @@ func (l *Log) merge(ctx context.Context, runs []run, oldest bool, evolve *evolut
 	rewrites := evolve.rewritesFor(h.schemas, l.o.Plan.Schemas)
 	name := fmt.Sprintf("%s%d-%d-%s-%d", runPrefix, h.first, h.last, l.writer, l.files.Add(1))
 	return createRun(ctx, l.o.Store, name, h, sizeOf(runs), func(w *runWriter) error {
-		return mergeBlocks(ctx, inputs, newWinners(oldest), rewritingWriter{w, h.schemas, rewrites})
+		return mergeBlocks(ctx, inputs, newWinners(oldest), rewritingWriter{w, h.schemas, rewrites, from.without})
 	})
 }
 
@@ -91,9 +101,13 @@ type rewritingWriter struct {
 	*runWriter
 	schemas  []delta.Schema
 	rewrites []Rewrite
+	without  []string
 }
 
 func (w rewritingWriter) block(at place, count int, data []byte) error {
+	if slices.Contains(w.without, w.schemas[at.schema].State) {
+		return nil
+	}
 	if rewrite := w.rewrites[at.schema]; rewrite != nil {
 		var err error
 		if data, err = rewriteEntries(make([]byte, 0, len(data)), data, rewrite); err != nil {

@@ -58,7 +58,9 @@ func (r run) folded() bool { return r.first != r.last }
 
 func slotName(slot uint64) string { return fmt.Sprintf("slot-%012d", slot) }
 
-func (r *record) encode() []byte {
+func (r *record) encode() []byte { return seal(recordMagic, r.payload()) }
+
+func (r *record) payload() []byte {
 	b := binary.AppendUvarint(nil, uint64(r.kind))
 	b = appendString(b, r.lineage)
 	b = appendString(b, r.job)
@@ -73,7 +75,7 @@ func (r *record) encode() []byte {
 		b = appendRuns(b, r.runs)
 		b = appendString(b, r.meta)
 	}
-	return seal(recordMagic, b)
+	return b
 }
 
 func appendRuns(b []byte, runs []run) []byte {
@@ -107,8 +109,10 @@ func appendSchemas(b []byte, schemas []delta.Schema) []byte {
 	return b
 }
 
-func decodeRecord(data []byte) (*record, error) {
-	payload, err := unseal(recordMagic, data)
+func decodeRecord(data []byte) (*record, error) { return decodeRecordAs(recordMagic, data) }
+
+func decodeRecordAs(magic string, data []byte) (*record, error) {
+	payload, err := unseal(magic, data)
 	if err != nil {
 		return nil, err
 	}

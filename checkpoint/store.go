@@ -40,6 +40,13 @@ type SpaceChecker interface {
 	CheckSpace(bytes int64) error
 }
 
+// Linker is a Store that can share immutable objects with another.
+type Linker interface {
+	// Link makes the object name of from an object of the store, without copying. It is durable when the next Create returns. It returns
+	// ErrExists when there is one, and errors.ErrUnsupported when the two cannot share: then it must be copied.
+	Link(ctx context.Context, from Store, name string) error
+}
+
 // Object is an open immutable object. Close releases it.
 type Object interface {
 	io.ReaderAt
@@ -67,6 +74,8 @@ var (
 	ErrDamaged = errors.New("checkpoint is damaged")
 	// ErrVersion says that a file was written in a format this build does not know.
 	ErrVersion = errors.New("unknown format version")
+	// ErrOrigin says that the lineage was not begun from the savepoint in Options.From. Nothing was changed.
+	ErrOrigin = errors.New("the state was not begun from this savepoint")
 	// ErrPlan says that the checkpoint was made by another topology.
 	ErrPlan = errors.New("checkpoint of another topology")
 )

@@ -17,6 +17,9 @@ const (
 	headMagic   = "MRhd"
 	recordMagic = "MRsl"
 	runMagic    = "MRrn"
+
+	savepointMagic = "MRsv"
+	originMagic    = "MRor"
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -42,7 +42,9 @@ type Store struct {
 	dir   *os.File // for syncing the directory
 	lock  *os.File
 	guard Config
-	temps atomic.Uint64
+	// readOnly: it is a savepoint that was opened.
+	readOnly bool
+	temps    atomic.Uint64
 
 	replacing sync.Mutex            // held over the compare and the rename of Replace
 	broken    atomic.Pointer[error] // set when syncing the directory was refused: nothing can be promised any more
@@ -169,6 +171,9 @@ func (s *Store) names() ([]string, error) {
 
 // Delete removes the named files; those that are gone already are no error.
 func (s *Store) Delete(ctx context.Context, names ...string) error {
+	if s.readOnly {
+		return errReadOnly
+	}
 	for _, name := range names {
 		if err := s.check(ctx, name); err != nil {
 			return err

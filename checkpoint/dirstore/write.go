@@ -113,6 +113,9 @@ func (s *Store) syncDir() error {
 }
 
 func (s *Store) usable() error {
+	if s.readOnly {
+		return errReadOnly
+	}
 	if err := s.broken.Load(); err != nil {
 		return fmt.Errorf("state directory %q accepts no writes since an earlier error: %w", s.path, *err)
 	}
