@@ -153,16 +153,26 @@ func (s *search) look(b *sarama.RecordBatch) (Outcome, error) {
 		return Unknown, fmt.Errorf("%v: the record there is not the transaction's: the topic is another, or was compacted", s.at)
 	case !ours || !b.Control && b.ProducerEpoch == s.producer.Epoch:
 		return Unknown, nil
-	case !b.Control, !isAbort(b) && b.ProducerEpoch != s.producer.Epoch:
-		return Unknown, fmt.Errorf("%v: the transaction's end is missing: the topic was compacted", s.at)
-	case isAbort(b):
-		return Aborted, nil
 	}
-	return Committed, nil
+	switch m := marks(b); {
+	case m == Aborted:
+		return Aborted, nil
+	case m == Committed && b.ProducerEpoch == s.producer.Epoch:
+		return Committed, nil
+	}
+	return Unknown, fmt.Errorf("%v: the transaction's end is missing: the topic was compacted", s.at)
 }
 
-// isAbort says whether a control batch ends a transaction by aborting it: its key is a version and a type, both int16.
-func isAbort(b *sarama.RecordBatch) bool {
-	const abort = 0
-	return len(b.Records) > 0 && len(b.Records[0].Key) >= 4 && binary.BigEndian.Uint16(b.Records[0].Key[2:]) == abort
+// marks says what a control batch says about the transaction that it ends: its key is a version and a type, both int16.
+func marks(b *sarama.RecordBatch) Outcome {
+	if !b.Control || len(b.Records) == 0 || len(b.Records[0].Key) < 4 {
+		return Unknown
+	}
+	switch binary.BigEndian.Uint16(b.Records[0].Key[2:]) {
+	case 0:
+		return Aborted
+	case 1:
+		return Committed
+	}
+	return Unknown
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -204,57 +203,4 @@ func explainTransaction(err error) string {
 		return ": the user needs WRITE on transactional ids that begin with Config.TransactionalIDPrefix"
 	}
 	return ""
-}
-
-// TransactionalIDs lists those that the brokers know and keep accepts, sorted.
-func (c Cluster) TransactionalIDs(ctx context.Context, keep func(id string) bool) ([]string, error) {
-	for try := 1; ; try++ {
-		ids, err := c.transactionalIDs(ctx, keep)
-		if err == nil || ctx.Err() != nil || try == settleTriesMax || !IsTransient(err) {
-			slices.Sort(ids)
-			return slices.Compact(ids), err
-		}
-		if err := pause(ctx, settleEvery); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (c Cluster) transactionalIDs(ctx context.Context, keep func(id string) bool) (ids []string, err error) {
-	m, err := c.metadata(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	for _, addr := range m.addrs {
-		states, err := c.askTransactions(ctx, addr)
-		if err != nil {
-			return nil, fmt.Errorf("list the transactions of %q: %w", addr, err)
-		}
-		for _, s := range states {
-			if keep(s.TransactionalID) {
-				ids = append(ids, s.TransactionalID)
-			}
-		}
-	}
-	return ids, nil
-}
-
-func (c Cluster) askTransactions(ctx context.Context, addr string) ([]sarama.ListTransactionsResponseTransactionState, error) {
-	conn, err := c.Dial(ctx, addr)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	var res *sarama.ListTransactionsResponse
-	err = conn.Do(ctx, func() (err error) {
-		res, err = conn.ListTransactions(&sarama.ListTransactionsRequest{DurationFilter: -1})
-		return err
-	})
-	if err == nil && res.ErrorCode != sarama.ErrNoError {
-		err = res.ErrorCode
-	}
-	if err != nil {
-		return nil, err
-	}
-	return res.TransactionStates, nil
 }
