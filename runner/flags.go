@@ -33,6 +33,8 @@ func newInvocation(t Topology) *invocation {
 // register declares the flags every job understands.
 func (o *Options) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.stateDir, "state-dir", filepath.Join("data", o.name), "`DIR` of the job's checkpoints: a second run goes on from them; empty for none")
+	fs.StringVar(&o.fromSavepoint, "from-savepoint", "", "begin with the state of the savepoint in `DIR`, in an empty --state-dir; the same command line again goes on from there")
+	fs.StringVar(&o.stopSavepoint, "stop-with-savepoint", "", "make a savepoint in `DIR`, which must not be there or be empty, when an interrupt stops the job")
 	fs.TextVar(&o.state, "state", backend(millrace.Memory), "where live state is kept: memory, or badger for state larger than memory")
 	fs.Int64Var(&o.cacheMB, "cache-mb", 256, "memory that badger may use, `MiB`")
 	fs.DurationVar(&o.checkpointEvery, "checkpoint-interval", time.Second, "time between two checkpoints, which bounds the work of a restart")

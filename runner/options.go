@@ -21,6 +21,8 @@ type Options struct {
 	stdin           io.Reader
 	stdout          printer
 	stateDir        string
+	fromSavepoint   string
+	stopSavepoint   string
 	state           backend
 	cacheMB         int64
 	checkpointEvery time.Duration
@@ -61,6 +63,8 @@ func (o *Options) validate() error {
 		"--commit-every is %v, want 10ms to the checkpoint interval, which is %v", o.commitEvery, o.checkpointEvery)
 	want(o.retain >= 1 && o.retain <= checkpoint.RetainMax, "--retain-epochs is %d, want 1 to %d", o.retain, checkpoint.RetainMax)
 	want(o.reserveMB >= 0, "--reserve-mb is %d, want 0 (64, or 1024 beside badger) or more", o.reserveMB)
+	want(o.stopSavepoint == "" || millrace.Guarantee(o.guarantee) != millrace.AtMostOnce, "--stop-with-savepoint has no meaning with --guarantee at-most-once")
+	want(empty(o.stopSavepoint), "--stop-with-savepoint: %s is not empty: name a directory that is not there", o.stopSavepoint)
 	want(o.batchMax >= 0, "--max-records-per-batch is %d, want 0 (no limit) or more", o.batchMax)
 	want(o.commitEvery == 0 || o.trigger.realTime(), "--commit-every has no meaning with --trigger %v: an epoch ends each batch", millrace.Trigger(o.trigger))
 	return errors.Join(errs...)
@@ -69,7 +73,7 @@ func (o *Options) validate() error {
 // config is what the engine is told.
 func (o *Options) config(log *slog.Logger) millrace.Config {
 	return millrace.Config{
-		StateDir: o.stateDir, State: millrace.StateBackend(o.state), CacheBytes: o.cacheMB << 20,
+		StateDir: o.stateDir, FromSavepoint: o.fromSavepoint, State: millrace.StateBackend(o.state), CacheBytes: o.cacheMB << 20,
 		Guarantee: millrace.Guarantee(o.guarantee), CheckpointEvery: o.checkpointEvery, CommitEvery: o.commitEvery,
 		RetainEpochs: o.retain, FreeBytesMin: o.reserveMB << 20,
 		Parallelism: o.parallelism, Logger: log, Trigger: millrace.Trigger(o.trigger), MaxRecordsPerBatch: o.batchMax,

@@ -27,12 +27,17 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, stop()) }()
 	s := p.screen(o)
 	o.stdout.to = s.printed()
-	q, err := job.Start(ctx, o.config(o.logger(s.log())))
+	starting := ctx
+	if o.stopSavepoint != "" {
+		starting = context.WithoutCancel(ctx) // an interrupt is more than a stop
+	}
+	q, err := job.Start(starting, o.config(o.logger(s.log())))
 	if err != nil {
 		return err
 	}
+	saved := o.stopsWithSavepoint(ctx, q, s)
 	watch(ctx, q, o, s)
-	return q.Err()
+	return errors.Join(q.Err(), saved())
 }
 
 // profile starts the CPU profile that --cpuprofile asks for.
