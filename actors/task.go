@@ -66,6 +66,7 @@ type Task struct {
 
 	tickedNS       int64               // when the watermark last followed the engine's clock
 	cutWatermarkNS int64               // as of the last cut
+	watermarkCut   bool                // a cut of this attempt has said so
 	cutWaiting     []int               // by operator that keeps inputs: how many the last cut held
 	staleWaiting   map[string][][]byte // by operator: keys of restored inputs, to be removed from the snapshot
 	telling        []flow.Epoch        // the job wants to hear when their output is public

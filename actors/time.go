@@ -91,13 +91,13 @@ func (t *Task) fireEvent() (more bool) {
 	return more
 }
 
-// watermarkBlock is the delta of the task's watermark: one entry per task, by its index. After a cut with aligned lanes all
-// tasks of an operator have the same.
+// watermarkBlock is the delta of the task's watermark: one entry per task, by its index, also of one that has none yet: after a cut ahead of
+// barriers others may have one, and the earliest counts.
 func (t *Task) watermarkBlock() (delta.Block, bool) {
-	if len(t.Env.EventTimed()) == 0 || t.cutWatermarkNS == t.Env.Clock.WatermarkNS && t.stale == nil {
+	if len(t.Env.EventTimed()) == 0 || t.watermarkCut && t.cutWatermarkNS == t.Env.Clock.WatermarkNS && t.stale == nil {
 		return delta.Block{}, false
 	}
-	t.cutWatermarkNS = t.Env.Clock.WatermarkNS
+	t.watermarkCut, t.cutWatermarkNS = true, t.Env.Clock.WatermarkNS
 	b := delta.Block{Operator: t.Chain, State: WatermarkState, Count: 1 + len(t.stale)}
 	b.Data = delta.AppendPut(nil, taskKey(t.Index), binary.BigEndian.AppendUint64(nil, uint64(t.cutWatermarkNS)))
 	for _, index := range t.stale {
@@ -130,8 +130,8 @@ func decodeWatermarks(b delta.Block, into map[int]int64) error {
 	return nil
 }
 
-// restoreWatermarks gives each task of an operator the watermark of the snapshot: the earliest of all tasks there were. The
-// first task forgets those of tasks that are no more.
+// restoreWatermarks gives each task of an operator its watermark of the snapshot, or with another number of tasks the earliest of all tasks
+// there were. The first task forgets those of tasks that are no more.
 func restoreWatermarks(tasks []*Task, of map[int]int64) {
 	if len(of) == 0 {
 		return
@@ -143,9 +143,14 @@ func restoreWatermarks(tasks []*Task, of map[int]int64) {
 			tasks[0].stale = append(tasks[0].stale, index)
 		}
 	}
-	for _, t := range tasks {
-		t.marks.Restore(low)
-		t.Env.Clock.WatermarkNS, t.cutWatermarkNS = low, low
+	same := len(of) == len(tasks) && len(tasks[0].stale) == 0
+	for i, t := range tasks {
+		ns := low
+		if same {
+			ns = of[i]
+		}
+		t.marks.Restore(ns)
+		t.Env.Clock.WatermarkNS, t.cutWatermarkNS = ns, ns
 		t.wmPending = true
 	}
 }
