@@ -199,6 +199,8 @@ func explainTransaction(err error) string {
 	switch {
 	case errors.Is(err, sarama.ErrInvalidTransactionTimeout):
 		return ": lower Config.TransactionTimeout, or raise the brokers' transaction.max.timeout.ms"
+	case errors.Is(err, sarama.ErrProducerFenced): // which sarama has no text for
+		return ": the producer is fenced, its transactional id has a newer one"
 	case errors.Is(err, sarama.ErrTransactionalIDAuthorizationFailed):
 		return ": the user needs WRITE on transactional ids that begin with Config.TransactionalIDPrefix"
 	}

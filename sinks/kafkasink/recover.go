@@ -193,6 +193,9 @@ func (r *recovery) settle(ctx context.Context, t *kafka.Transactions) error {
 			return fmt.Errorf("task %d, epoch %d: %w", p.Task, p.Epoch, err)
 		}
 	}
+	if !isOf(t.ID(), r.cfg.idsOf(r.at)) {
+		return nil // a token of the lineage that this one began from, which may go on: its writers are not ours to shut out
+	}
 	p, err := t.Init(ctx, kafka.NoProducer, r.cfg.TransactionTimeout)
 	if err == nil {
 		r.given.give(t.ID(), r.at.Attempt, p)

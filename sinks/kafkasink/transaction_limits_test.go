@@ -105,6 +105,37 @@ func TestTransactionsNoMore(t *testing.T) {
 	b.shows(t, topic, "prepared")
 }
 
+// TestTokenOfAnotherLineage, from which this one began: it is published, and the other goes on undisturbed.
+func TestTokenOfAnotherLineage(t *testing.T) {
+	b := connect(t, seeds(t))
+	topic := b.create(t, 1)
+	cfg := exactlyOnce(b, topic)
+	w := mustStart(t, cfg, 1)
+	var first []byte
+	for e := range 3 { // the third is written under the id of the first
+		w.write(strconv.Itoa(e))
+		if e == 2 {
+			break
+		}
+		token := w.prepare(flow.Epoch(e + 1))
+		w.commit(token)
+		if e == 0 {
+			first = token
+		}
+	}
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at := sinktest.At(0, 1, 1)
+	at.Lineage = "another"
+	if err := kafkasink.New(cfg, codec.String).Recover(t.Context(), at, []sinks.Prepared{{Attempt: 1, Epoch: 1, Token: first}}); err != nil {
+		t.Fatal(err)
+	}
+	b.shows(t, topic, "0", "1")
+	w.commit(w.prepare(3))
+	b.shows(t, topic, "0", "1", "2")
+}
+
 func TestGuarantees(t *testing.T) {
 	cfg := kafkasink.Config{Brokers: []string{"127.0.0.1:1"}, Topic: "t"}
 	s := kafkasink.New(cfg, codec.String)

@@ -64,7 +64,7 @@ func TestZombieIsShutOut(t *testing.T) {
 			t.Errorf("%s: got error %v, want %v", name, err, sinks.ErrFenced)
 		}
 	}
-	mustSay(t, prepared.Commit(t.Context(), [][]byte{token}), `operator "sink"`, "epoch 1", topic, "lost")
+	mustSay(t, prepared.Commit(t.Context(), [][]byte{token}), `operator "sink"`, "epoch 1", topic, "lost", "is fenced")
 	b.settles(t, topic)
 	b.shows(t, topic)
 }
