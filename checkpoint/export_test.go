@@ -8,6 +8,9 @@ import (
 	"github.com/millrace-io/millrace/internal/delta"
 )
 
+// FormatVersion is the format that this build writes.
+const FormatVersion = formatVersion
+
 // Needed names the files without which the newest complete epoch cannot be restored, or cannot be known to be the newest.
 func (l *Log) Needed() []string {
 	names := append([]string{headName}, l.SlotNames()...)

@@ -1,7 +1,9 @@
 package checkpoint_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -240,6 +242,28 @@ func TestADamagedSavepointIsRefused(t *testing.T) {
 		}
 		if !errors.Is(err, checkpoint.ErrDamaged) && !errors.Is(err, checkpoint.ErrVersion) && !errors.Is(err, checkpoint.ErrNotFound) || !strings.Contains(err.Error(), name) {
 			t.Fatalf("seed %d, trial %d: %s %s: %v", seed, trial, name, what, err)
+		}
+	}
+}
+
+func TestUnknownVersionOfASavepointIsRefused(t *testing.T) {
+	_, savepoint, _ := saved(t, rand.New(rand.NewPCG(8, 8)))
+	begun := newMemStore()
+	begin(t, from(begun, savepoint))
+	newer := func(s *memStore, name string) *memStore {
+		s = s.clone()
+		data := s.objects[name]
+		binary.LittleEndian.PutUint16(data[4:], checkpoint.FormatVersion+1)
+		end := len(data) - 4
+		binary.LittleEndian.PutUint32(data[end:], crc32.Checksum(data[:end], crc32.MakeTable(crc32.Castagnoli)))
+		return s
+	}
+	for name, o := range map[string]checkpoint.Options{
+		"savepoint": from(newMemStore(), newer(savepoint, "savepoint")),
+		"origin":    from(newer(begun, "origin"), savepoint),
+	} {
+		if _, err := checkpoint.Open(t.Context(), o); !errors.Is(err, checkpoint.ErrVersion) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s of a newer build: %v", name, err)
 		}
 	}
 }
