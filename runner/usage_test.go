@@ -56,6 +56,11 @@ func TestWrongUse(t *testing.T) {
 		{"run trades-average --mode all", 2, "want update, append or complete"},
 		{"run traffic --brokers h:1 --topic a --dir x", 2, "--dir and --brokers are two inputs: give one"},
 		{"run traffic --to a", 2, "--topic and --to need the brokers"},
+		{"run invoices-postgres --postgres-table t", 2, "--postgres-table and the like need the database: give --postgres URL"},
+		{"run invoices-postgres --postgres postgres://u@localhost/d", 2, "no table: give --postgres-table TABLE"},
+		{"run invoices-postgres --through all", 2, `want one of ["foreach" "epochs"]`},
+		{"run invoices-postgres --through epochs --postgres postgres://u@db.example.org/d?sslmode=disable --postgres-table t", 1, `"db.example.org" would not be encrypted`},
+		{"run invoices-postgres --through epochs --postgres postgres://u:secret@localhost/d --postgres-table t", 1, "holds a password: give it by"},
 		{"run socket-count --port 70000", 2, "--port is 70000, want 1 to 65535"},
 		{"run socket-count --port 1 --host 127.0.0.1", 1, "is a server listening there?"},
 		{"run traffic --dir /no/such", 1, `operator "reports-files": file source: stat /no/such`},
@@ -104,8 +109,11 @@ func TestHelp(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	for _, x := range topologies.All() {
 		args := []string{"describe", x.Name, "--parallelism", "2"}
-		if !slices.Contains([]string{"wordcount", "rate", "word-count-files", "socket-count"}, x.Name) {
+		if !slices.Contains([]string{"wordcount", "rate", "word-count-files", "socket-count", "word-count-postgres"}, x.Name) {
 			args = append(args, "--brokers", "localhost:9092", "--topic", "a,b", "--to", "c")
+		}
+		if strings.HasSuffix(x.Name, "-postgres") {
+			args = append(args, "--postgres", "postgres://user@localhost/database", "--postgres-table", "rows")
 		}
 		golden(t, "describe-"+x.Name+".txt", command(t, args...).want(t, 0).stdout)
 	}

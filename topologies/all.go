@@ -24,5 +24,7 @@ func All() []runner.Topology {
 		traffic,
 		studentsClasses,
 		tradesLive,
+		invoicesPostgres,
+		wordCountPostgres,
 	}
 }

@@ -147,6 +147,10 @@ var scenarios = map[string]func(*trial) result{
 	"json-to-json": func(x *trial) result {
 		return x.appended(topologies.Invoices(x.generated("orders", topologies.MakeOrder)))
 	},
+	"invoices-postgres": func(x *trial) result {
+		return x.appended(topologies.Invoices(x.generated("orders", topologies.MakeOrder)))
+	},
+	"word-count-postgres":     wordTables,
 	"word-count-files":        wordTables,
 	"socket-count":            wordTables,
 	"trades-average":          tradesAverage(millrace.Update),

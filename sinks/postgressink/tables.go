@@ -64,7 +64,7 @@ func (c Config) epochTables(ctx context.Context, conn *pgx.Conn, names []string)
 		return err
 	}
 	if !c.CreateEpochs {
-		return fmt.Errorf("tables %q are missing: set Config.CreateEpochs, or make them:\n%s", gone, strings.Join(c.ddl(), ";\n"))
+		return fmt.Errorf("tables %q are missing: set Config.CreateEpochs, or make them: %s", gone, strings.Join(c.ddl(), "; "))
 	}
 	for _, statement := range c.ddl() {
 		if _, err = conn.Exec(ctx, statement); err != nil {
