@@ -181,7 +181,7 @@ func FuzzToken(f *testing.F) {
 		f.Fatal(err)
 	}
 	row := itemOf(7)
-	f.Add(c.encode(token{1, 2, 3, 1, 1, c.append(nil, &row, false)}))
+	f.Add(c.encode(token{"lineage", 1, 2, 3, 1, 1, c.append(nil, &row, false)}))
 	f.Add(c.encode(token{attempt: 1, epoch: 2}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -199,7 +199,7 @@ func FuzzToken(f *testing.F) {
 				t.Fatalf("read again: %v, %v", again, err)
 			}
 		}
-		whole := c.encode(token{attempt: 1, epoch: 2, count: 3, rows: b}) // hostile behind a right checksum
+		whole := c.encode(token{lineage: "l", attempt: 1, epoch: 2, count: 3, rows: b}) // hostile behind a right checksum
 		if _, _, err := read(whole); err != nil && !errors.Is(err, errDamaged) {
 			t.Fatalf("error %v is not errDamaged", err)
 		}

@@ -14,6 +14,7 @@ type publisher struct {
 	retrier[session]
 	of      scope
 	attempt flow.Attempt
+	branch  bool // the epochs are of another lineage, from whose savepoint this one began; it may go on, and publish them itself
 }
 
 func newPublisher(open func(context.Context) (session, error), cfg Config, at sinks.Instance) *publisher {
@@ -59,6 +60,8 @@ func names(all []publication) []taskEpoch {
 // holds is an error when the lease is not this attempt's.
 func (p *publisher) holds(lease flow.Attempt) error {
 	switch {
+	case lease > p.attempt && p.branch:
+		return nil
 	case lease > p.attempt:
 		return fmt.Errorf("attempt %d has the lease of lineage %q, operator %q; this is attempt %d: %w", lease, p.of.lineage, p.of.operator, p.attempt, sinks.ErrFenced)
 	case lease < p.attempt:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/millrace-io/millrace/flow"
@@ -105,8 +106,7 @@ func (s *Sink[T]) recover(ctx context.Context, at sinks.Instance, prepared []sin
 		return err
 	}
 	defer w.to.close()
-	var all []publication
-	newest := flow.Attempt(0)
+	all, newest := map[string][]publication{}, map[string]flow.Attempt{} // by lineage
 	for _, p := range prepared {
 		x, err := w.publication(p.Token)
 		if err != nil {
@@ -116,16 +116,22 @@ func (s *Sink[T]) recover(ctx context.Context, at sinks.Instance, prepared []sin
 			return fmt.Errorf("%w: the output of attempt %d, epoch %d, task %d is kept as that of attempt %d, epoch %d, task %d",
 				errDamaged, x.attempt, x.epoch, x.task, p.Attempt, p.Epoch, p.Task)
 		}
-		all, newest = append(all, x), max(newest, x.attempt)
+		all[x.lineage], newest[x.lineage] = append(all[x.lineage], x), max(newest[x.lineage], x.attempt)
 	}
-	last, err := w.to.takeOver(ctx, at.Restored, newest)
+	last, err := w.to.takeOver(ctx, at.Restored, newest[at.Lineage])
 	if err != nil {
 		return err
 	}
-	if err := w.to.publish(ctx, all); err != nil {
-		return err
+	for _, lineage := range slices.Sorted(maps.Keys(all)) {
+		w.to.of.lineage, w.to.branch, w.to.attempt = lineage, lineage != at.Lineage, at.Attempt
+		if w.to.branch {
+			w.to.attempt = newest[lineage]
+		}
+		if err := w.to.publish(ctx, all[lineage]); err != nil {
+			return err
+		}
 	}
-	for _, x := range all {
+	for _, x := range all[at.Lineage] {
 		if x.count > 0 {
 			last[x.task] = max(last[x.task], x.epoch)
 		}

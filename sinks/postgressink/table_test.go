@@ -213,6 +213,49 @@ func TestAnotherHistoryIsRefused(t *testing.T) {
 	}
 }
 
+// A lineage that begins from a savepoint gets tokens of another, which may publish them too, before or after: they are published once, and
+// the two do not stand in each other's way.
+func TestABranchPublishesOnce(t *testing.T) {
+	for _, first := range []string{"branch", "origin"} {
+		t.Run(first, func(t *testing.T) {
+			db := newFakeDB()
+			p, err := play(t, db, Config{}, 3, 0)
+			fine(t, err)
+			fine(t, p.commit(t, p.epoch(t, 1, 0, 2)))
+			saved := p.epoch(t, 2, 2, 3)
+			if first == "origin" {
+				fine(t, p.commit(t, saved))
+				fine(t, p.commit(t, p.epoch(t, 3, 100, 1)))
+			}
+			at := sinktest.At(0, 1, 1)
+			at.Lineage, at.Restored = "branch", 2
+			s := db.table(Config{})
+			fine(t, s.Recover(t.Context(), at, []sinks.Prepared{saved}))
+			w, err := s.Open(t.Context(), at)
+			fine(t, err)
+			b := &played{writer: w.(*writer[item]), sink: s, at: at}
+			own := b.epoch(t, 3, 5, 1)
+			fine(t, b.commit(t, own))
+			if first == "branch" {
+				fine(t, p.commit(t, saved))
+				fine(t, p.commit(t, p.epoch(t, 3, 100, 1)))
+			}
+			at.Attempt, at.Restored = 2, 3
+			fine(t, s.Recover(t.Context(), at, []sinks.Prepared{saved, own}))
+			if len(db.rows) != 7 {
+				t.Errorf("%d rows, want 5 of the savepoint and one of each lineage: %v", len(db.rows), db.rows)
+			}
+		})
+	}
+	db := newFakeDB()
+	p, err := play(t, db, Config{}, 3, 0)
+	fine(t, err)
+	saved := p.epoch(t, 2, 2, 3)
+	at := sinktest.At(0, 1, 1)
+	at.Lineage = "branch"
+	wantError(t, newFakeDB().table(Config{}).Recover(t.Context(), at, []sinks.Prepared{saved}), `the lease of lineage "lineage"`, "has lost")
+}
+
 // A token is kept under its attempt, epoch and task; under others it is damage.
 func TestMistakenTokensAreRefused(t *testing.T) {
 	db := newFakeDB()

@@ -14,6 +14,7 @@ import (
 
 // token is what a Prepare puts into the record of its epoch: the rows themselves, and behind which epoch they come.
 type token struct {
+	lineage  string // that prepared it: one that begins from a savepoint gets tokens of another
 	attempt  flow.Attempt
 	epoch    flow.Epoch
 	task     int
@@ -53,12 +54,13 @@ func (c rowCodec[T]) append(rows []byte, row *T, deletes bool) []byte {
 }
 
 func (c rowCodec[T]) encode(t token) []byte {
-	b := make([]byte, 0, len(t.rows)+8*binary.MaxVarintLen64)
+	b := make([]byte, 0, len(t.rows)+len(t.lineage)+8*binary.MaxVarintLen64)
 	b = append(b, tokenVersion)
 	b = binary.LittleEndian.AppendUint32(b, c.schema)
 	for _, n := range []uint64{uint64(t.attempt), uint64(t.epoch), uint64(t.task), uint64(t.previous), uint64(t.count)} {
 		b = binary.AppendUvarint(b, n)
 	}
+	b = append(binary.AppendUvarint(b, uint64(len(t.lineage))), t.lineage...)
 	b = append(b, t.rows...)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
@@ -66,7 +68,7 @@ func (c rowCodec[T]) encode(t token) []byte {
 var errDamaged = errors.New("what was prepared is damaged")
 
 func (c rowCodec[T]) decode(b []byte) (t token, err error) {
-	if len(b) < 1+4+5+4 {
+	if len(b) < 1+4+6+4 {
 		return t, fmt.Errorf("%w: %d bytes are too few", errDamaged, len(b))
 	}
 	body, sum := b[:len(b)-4], binary.LittleEndian.Uint32(b[len(b)-4:])
@@ -78,7 +80,7 @@ func (c rowCodec[T]) decode(b []byte) (t token, err error) {
 	case binary.LittleEndian.Uint32(body[1:]) != c.schema:
 		return t, errors.New("what was prepared has rows of another type: go on with the version that prepared it until the job has been stopped cleanly")
 	}
-	var n [5]uint64
+	var n [6]uint64
 	rest := body[5:]
 	for i := range n {
 		v, size := binary.Uvarint(rest)
@@ -87,10 +89,10 @@ func (c rowCodec[T]) decode(b []byte) (t token, err error) {
 		}
 		n[i], rest = v, rest[size:]
 	}
-	if n[4] > uint64(len(rest)) {
-		return t, fmt.Errorf("%w: %d rows in %d bytes", errDamaged, n[4], len(rest))
+	if n[5] > uint64(len(rest)) || n[4] > uint64(len(rest))-n[5] {
+		return t, fmt.Errorf("%w: a name of %d bytes and %d rows in %d bytes", errDamaged, n[5], n[4], len(rest))
 	}
-	return token{flow.Attempt(n[0]), flow.Epoch(n[1]), int(n[2]), flow.Epoch(n[3]), int(n[4]), rest}, nil
+	return token{string(rest[:n[5]]), flow.Attempt(n[0]), flow.Epoch(n[1]), int(n[2]), flow.Epoch(n[3]), int(n[4]), rest[n[5]:]}, nil
 }
 
 // changes are the rows of a token.

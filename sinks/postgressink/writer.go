@@ -55,7 +55,7 @@ func (w *writer[T]) Prepare(_ context.Context, epoch flow.Epoch) ([]byte, error)
 	if w.count == 0 && w.last == 0 {
 		return nil, nil
 	}
-	t := w.codec.encode(token{w.at.Attempt, epoch, w.at.Task, w.last, w.count, w.rows})
+	t := w.codec.encode(token{w.at.Lineage, w.at.Attempt, epoch, w.at.Task, w.last, w.count, w.rows})
 	if w.count > 0 {
 		w.last = epoch
 	}
