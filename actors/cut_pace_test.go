@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/mailbox"
 )
 
@@ -31,7 +32,7 @@ func TestABusyTaskFinishesItsSnapshot(t *testing.T) {
 			write(table, next, next+int64(n))
 			next += int64(n)
 		}})
-		const turns = 50
+		turns := invariants.Sized(50, 15)
 		for epoch := flow.Epoch(1); epoch <= 3; epoch++ {
 			for range turns {
 				task.Step(clock())

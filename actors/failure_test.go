@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sources"
 )
@@ -132,7 +133,7 @@ func TestAStuckWriterFailsTheJob(t *testing.T) {
 // Attempts that find nobody to connect to do not count; others do.
 func TestAnOutageOutlastsRestartsMax(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const tries = 200
+		tries := invariants.Sized[int64](200, 50)
 		e, got := newEndpoint(), make(chan int, 1)
 		e.splits = func(_ context.Context, call int64) error {
 			if 1 < call && call <= 1+tries {

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 // versioned is options under version n of the schema of state count/n. A rewrite marks the value with the step it takes, so
@@ -46,7 +47,7 @@ func (m model) evolve(n int) {
 
 // Values pass through every version, once each, whatever was folded, crashed and deleted meanwhile.
 func TestEvolvedEpochs(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range invariants.Sized[uint64](8, 4) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		s, want, e, version := newMemStore(), model{}, flow.Epoch(0), 1
 		l := begin(t, versioned(s, version))

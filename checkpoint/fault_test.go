@@ -11,11 +11,12 @@ import (
 	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 // TestFoldWhileTheSlotIsTaken folds at the worst moment: the record is written, its slot not taken yet.
 func TestFoldWhileTheSlotIsTaken(t *testing.T) {
-	for seed := range uint64(10) {
+	for seed := range invariants.Sized[uint64](10, 4) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		s, want := newMemStore(), model{}
 		l := begin(t, options(s))
@@ -198,7 +199,7 @@ func (f *faultTest) restart() {
 }
 
 func TestRandomFaults(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range invariants.Sized[uint64](8, 4) {
 		f := &faultTest{t: t, r: rand.New(rand.NewPCG(seed, 3)), seed: seed, s: newMemStore(), states: map[flow.Epoch]model{0: {}}}
 		l, err := checkpoint.Open(t.Context(), options(f.s))
 		if err != nil {

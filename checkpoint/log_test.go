@@ -10,6 +10,7 @@ import (
 	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 func put(key, value string) []delta.Block {
@@ -265,7 +266,7 @@ func TestOtherPlanIsRefused(t *testing.T) {
 }
 
 func TestRandomEpochsFoldsAndRestarts(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range invariants.Sized[uint64](8, 4) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := newMemStore()
 		l := begin(t, options(s))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/millrace-io/millrace/codec"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 func isDamaged(err error) bool { return errors.Is(err, codec.ErrDamaged) }
@@ -111,15 +112,16 @@ func decodeHostile[T any](t *testing.T, e *codec.Encoding[T], src []byte) {
 
 // The inputs that want most memory per byte.
 func TestHostileMemory(t *testing.T) {
-	const n = 1 << 20
-	zeros := strings.Repeat("\x00", n)
+	const most = 1 << 20
+	n := invariants.Sized[int64](most, most/8)
+	zeros := strings.Repeat("\x00", int(n))
 	decodeHostile(t, derive[[][]int](t), []byte(long(n)+zeros+"\x00"))
 	decodeHostile(t, derive[[]*plain](t), []byte(long(n)+zeros+"\x00"))
 	decodeHostile(t, derive[[]order](t), []byte(long(n/24)+zeros))
 	decodeHostile(t, derive[map[string]string](t), []byte(long(n/2)+zeros))
-	decodeHostile(t, derive[[]map[int8]int8](t), []byte(long(n/4)+strings.Repeat("\x02\x00\x00\x00", n/4)+"\x00"))
-	decodeHostile(t, derive[[][]int](t), []byte(strings.Repeat("\x02\x00", n/2)+"\x00")) // a block for each element
-	decodeHostile(t, derive[[]string](t), []byte(strings.Repeat("\x01\x02\x00", n/3)+"\x00"))
-	decodeHostile(t, derive[*[n]float64](t), []byte("\x02"))
+	decodeHostile(t, derive[[]map[int8]int8](t), []byte(long(n/4)+strings.Repeat("\x02\x00\x00\x00", int(n/4))+"\x00"))
+	decodeHostile(t, derive[[][]int](t), []byte(strings.Repeat("\x02\x00", int(n/2))+"\x00")) // a block for each element
+	decodeHostile(t, derive[[]string](t), []byte(strings.Repeat("\x01\x02\x00", int(n/3))+"\x00"))
+	decodeHostile(t, derive[*[most]float64](t), []byte("\x02"))
 	decodeHostile(t, derive[[]int64](t), []byte(long(math.MaxInt64)))
 }

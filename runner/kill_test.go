@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/topologies"
 )
 
@@ -62,7 +63,7 @@ func TestKilledAtRandom(t *testing.T) {
 			"run", "wordcount", "--records", fmt.Sprint(lines), "--keys", "3000", "--words", "uniform", "--state", backend,
 			"--checkpoint-interval", "60ms", "--commit-every", "15ms", "--state-dir", filepath.Join(dir, "state"), "--output", out,
 		}
-		for kill := range 8 {
+		for kill := range invariants.Sized(8, 5) {
 			c, text := self(t, append(args, "--rate", "20000")...)
 			if err := c.Start(); err != nil {
 				t.Fatal(err)

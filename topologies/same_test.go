@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sources"
 	"github.com/millrace-io/millrace/topologies"
@@ -70,22 +71,23 @@ func compare(t *testing.T, got, want map[string]string) {
 
 // The same topology gives the same under every trigger and with any number of tasks, and none of its records is late.
 func TestTriggersGiveTheSame(t *testing.T) {
+	records := invariants.Sized[int64](4000, 1600) // of several batches
 	configs := map[string]millrace.Config{
 		"real time, 3 tasks": {Parallelism: 3},
-		"micro-batch":        {Parallelism: 2, Trigger: millrace.MicroBatch(), MaxRecordsPerBatch: 900},
-		"available now":      {Parallelism: 2, Trigger: millrace.AvailableNow(), MaxRecordsPerBatch: 1500},
+		"micro-batch":        {Parallelism: 2, Trigger: millrace.MicroBatch(), MaxRecordsPerBatch: records * 9 / 40},
+		"available now":      {Parallelism: 2, Trigger: millrace.AvailableNow(), MaxRecordsPerBatch: records * 3 / 8},
 		"once":               {Parallelism: 2, Trigger: millrace.Once()},
 	}
 	for name := range scenarios {
 		t.Run(strings.ReplaceAll(name, "/", "-"), func(t *testing.T) {
 			t.Parallel()
-			want := play(t, name, millrace.Config{Parallelism: 1}, &trial{records: 4000})()
+			want := play(t, name, millrace.Config{Parallelism: 1}, &trial{records: records})()
 			if len(want) < 3 {
 				t.Fatalf("got %v, want more rows", want)
 			}
 			for trigger, c := range configs {
 				t.Run(trigger, func(t *testing.T) {
-					compare(t, play(t, name, c, &trial{records: 4000})(), want)
+					compare(t, play(t, name, c, &trial{records: records})(), want)
 				})
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/millracetest"
 	"github.com/millrace-io/millrace/state"
 )
@@ -133,7 +134,7 @@ func TestDedupTTL(t *testing.T) {
 
 // At random: of the records on time, the first of each key, whatever happens; with times at both ends of what there is.
 func TestDedupAgainstTheRule(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range invariants.Sized[uint64](30, 10) {
 		v := millracetest.RandomVariant(seed)
 		millracetest.PlayOne(t, v, func(s *millracetest.Script) {
 			random := rand.New(rand.NewPCG(seed, 9))

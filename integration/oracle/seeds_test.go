@@ -17,7 +17,7 @@ import (
 
 const (
 	seedsOfRow = 1000 // for every row of the table of operators
-	seedsRaced = 100  // under the race detector, which makes a job ten times as slow and knows nothing of SQL
+	seedsRaced = 30   // under the race detector, which slows job and database tenfold; a batch for each third of the aggregations
 	batchSeeds = 10
 	allSeeds   = math.MaxUint64
 	seedEnv    = "MILLRACE_ORACLE_SEED"

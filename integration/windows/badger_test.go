@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sources"
 )
@@ -18,7 +19,7 @@ import (
 func TestWindowsOnBadger(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
-	in := make([]ping, 20_000)
+	in := make([]ping, invariants.Sized(20_000, 6000))
 	for i := range in {
 		in[i] = ping{fmt.Sprint(r.IntN(500)), startMS + int64(i) - r.Int64N(50), i}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/state"
 	"github.com/millrace-io/millrace/state/statetest"
 )
@@ -223,7 +224,7 @@ func TestAgainstModel(t *testing.T) {
 		m.stores = append(m.stores, openStore(t, d, fmt.Sprint("a/", i%2), "op", fmt.Sprint(i)))
 		m.values = append(m.values, map[flow.KeyGroup]map[string][]byte{})
 	}
-	for range 3000 {
+	for range invariants.Sized(3000, 1000) {
 		i := r.IntN(len(m.stores))
 		switch r.IntN(4) {
 		case 0:
@@ -243,7 +244,8 @@ func TestChurn(t *testing.T) {
 	r := random(t)
 	d := openDB(t, Config{CacheBytes: 1})
 	s := openStore(t, d, "a/0", "op", "s")
-	const keys, rounds = 3000, 40 // 3000 values of 1 KB are most of a memtable
+	const keys = 3000                  // values of 1 KB: most of a memtable
+	rounds := invariants.Sized(40, 15) // so many memtables are more than level 0 takes
 	want := make([]byte, keys)
 	for round := range rounds {
 		batch := make([]state.Write, 0, keys)

@@ -54,7 +54,7 @@ func testHandle(e *env, x handle) {
 	var h history
 	var cut handle
 	frozen := false
-	for range 4000 {
+	for range actions(4000) {
 		k := key(e.rnd.IntN(many))
 		point(at, k)
 		switch e.rnd.IntN(12) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/state"
 )
 
@@ -69,6 +70,9 @@ func (e *env) store(groups flow.GroupRange) *state.Store {
 }
 
 func (e *env) whole() *state.Store { return e.store(flow.GroupRange{Lo: 0, Hi: keyGroups}) }
+
+// actions is how many random things a round does: fewer in a build with checks, in as many rounds.
+func actions(n int) int { return invariants.Sized(n, n/3) }
 
 func (e *env) must(err error) {
 	e.t.Helper()

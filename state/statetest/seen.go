@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/state"
 )
 
@@ -37,7 +38,7 @@ func testSeen[K comparable](e *env, key func(i int) K) {
 	var cut map[K]int64
 	frozen := false
 	many := 1 + e.rnd.IntN(400)
-	for range 3000 {
+	for range actions(3000) {
 		switch e.rnd.IntN(10) {
 		case 0:
 			now += e.rnd.Int64N(int64(time.Second))
@@ -80,12 +81,13 @@ func testSeenBounded(e *env) {
 	e.must(err)
 	x, err := state.NewSeen[int64](e.whole(), "op", "seen", time.Second)
 	e.must(err)
-	const live = 1000
-	for i := range int64(20 * live) {
+	live := invariants.Sized[int64](1000, 250)
+	all := live * invariants.Sized[int64](20, 8)
+	for i := range all {
 		x.Add(keys.Hash(i), i, i*1e6, (i+live)*1e6)
 		for x.Forget(i*1e6, 256) {
 		}
-		if x.Len() > live*3/2+100 {
+		if int64(x.Len()) > live*3/2+100 {
 			e.fatalf("%d keys are kept at %d, of which %d may be needed", x.Len(), i, live)
 		}
 	}

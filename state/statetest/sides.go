@@ -89,7 +89,7 @@ func testSides[K comparable](e *env, key func(i int) K) {
 	var h history
 	var cut [2]map[K][]sideRecord
 	frozen := false
-	for i := range 2500 {
+	for i := range actions(2500) {
 		k := key(e.rnd.IntN(many))
 		d := b.sides[e.rnd.IntN(2)]
 		switch e.rnd.IntN(12) {

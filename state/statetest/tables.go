@@ -126,7 +126,7 @@ func testMade[K comparable, V any](e *env, m maker[K, V], change func(v *V, n in
 	}
 	var h history
 	many := 10 + e.rnd.IntN(500)
-	for range 6000 {
+	for range actions(6000) {
 		k := m.key(e.rnd.IntN(many))
 		hash := m.hash(k)
 		want, exists := model[k]
