@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace-io/millrace"
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/millracetest"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sources"
@@ -291,7 +292,7 @@ func TestPanesGroupBy(t *testing.T) {
 		Who string
 		At  time.Time
 	}
-	for seed := range uint64(20) {
+	for seed := range invariants.Sized[uint64](20, 8) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		millracetest.PlayOne(t, millracetest.RandomVariant(seed), func(s *millracetest.Script) {
 			in, out := s.Input[event](), s.Output[millrace.Pair[int64, int64]]()

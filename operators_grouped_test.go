@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/millracetest"
 	"github.com/millrace-io/millrace/state"
 )
@@ -166,7 +167,7 @@ var chains = []chain{
 func TestAggregationsInARowStayExact(t *testing.T) {
 	for _, c := range chains {
 		t.Run(c.name, func(t *testing.T) {
-			for seed := range uint64(30) {
+			for seed := range invariants.Sized[uint64](30, 8) {
 				random := rand.New(rand.NewPCG(seed, 7))
 				var sent []amount
 				millracetest.PlayOne(t, millracetest.RandomVariant(seed), func(s *millracetest.Script) {

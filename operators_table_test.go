@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/millrace-io/millrace"
+	"github.com/millrace-io/millrace/internal/invariants"
 	"github.com/millrace-io/millrace/millracetest"
 	"github.com/millrace-io/millrace/state"
 )
@@ -72,7 +73,7 @@ func TestTableFinalOfManyRows(t *testing.T) {
 	for i := range 1500 {
 		in = append(in, amount{fmt.Sprint(i % 1000), 1})
 	}
-	for seed := range uint64(40) {
+	for seed := range invariants.Sized[uint64](40, 12) {
 		v := millracetest.RandomVariant(seed)
 		v.Crash = true
 		millracetest.PlayOne(t, v, func(s *millracetest.Script) {
