@@ -148,9 +148,4 @@ func TestPostgresBatchesAndKills(t *testing.T) {
 	if twice := d.number(t, "SELECT count(*) - count(DISTINCT key) FROM counts"); twice != 0 {
 		t.Errorf("%d words stand in the table twice", twice)
 	}
-	anew := d.args("word-count-postgres", filepath.Join(t.TempDir(), "anew"), "counts", "--trigger", "every=20ms", "--records", "100", "--rate", "0")
-	p = start(t, nil, nil, anew...)
-	if <-p.ended; p.err == nil || !strings.Contains(p.stderr.String(), "give it another name") {
-		t.Errorf("a job that was started anew: error %v and %q, want it refused", p.err, p.stderr.String())
-	}
 }
