@@ -34,13 +34,38 @@ func (j *Job) paced(c Config) Config {
 	return c
 }
 
-// commitFault says that a sink step cannot publish under c.
-func (s *step) commitFault(c Config) error {
-	if s.cadence() != sinks.PerEpoch || c.Guarantee != AtMostOnce { // batches end in drained epochs, also when nothing is recorded
+// commitFaults say why a sink step cannot publish under c as was asked.
+func (s *step) commitFaults(c Config) (faults []error) {
+	if s.cadence() == sinks.AtOnce {
 		return nil
 	}
-	return fmt.Errorf("operator %q: the sink publishes with each epoch, and at-most-once has no epochs; take another guarantee, "+
-		"or let the sink publish as it writes", s.ID)
+	if s.cadence() == sinks.PerEpoch && c.Guarantee == AtMostOnce { // batches end in drained epochs, also when nothing is recorded
+		faults = append(faults, fmt.Errorf("operator %q: the sink publishes with each epoch, and at-most-once has no epochs; take another guarantee, "+
+			"or let the sink publish as it writes", s.ID))
+	}
+	need := 2 * (c.CommitEvery + c.EpochTimeout + c.RestartMax)
+	if e, ok := s.sink.(sinks.Expirer); ok && c.Guarantee != AtMostOnce && e.PreparedFor() < need {
+		faults = append(faults, fmt.Errorf("operator %q: what the sink has prepared is given up after %v, and it may have to wait %v, twice the sum of CommitEvery, EpochTimeout and RestartMax; "+
+			"raise the sink's transaction timeout, or lower these", s.ID, e.PreparedFor(), need))
+	}
+	if from := s.readsUncommitted(); from != nil && c.Guarantee == ExactlyOnce {
+		faults = append(faults, fmt.Errorf("operator %q: its sink publishes exactly once, but source %q reads what may never be committed; let the source read committed records only, "+
+			"or take at-least-once", s.ID, from.ID))
+	}
+	return faults
+}
+
+// readsUncommitted is a source in front of s that may give records which its own writer takes back; nil when there is none.
+func (s *step) readsUncommitted() *step {
+	if s.splits != nil && s.splits.uncommitted {
+		return s
+	}
+	for _, r := range s.readers {
+		if from := r.from().readsUncommitted(); from != nil {
+			return from
+		}
+	}
+	return nil
 }
 
 // recovery is how an attempt's sink step begins: it publishes what older attempts have prepared.

@@ -177,3 +177,30 @@ type plain struct{ v *vault }
 func (p plain) Open(context.Context, sinks.Instance) (sinks.Writer[int], error) {
 	return &memory[int]{}, nil
 }
+
+// uncommitted is a source that reads what may be taken back.
+type uncommitted struct{ sources.Source[int] }
+
+func (uncommitted) ReadsUncommitted() bool { return true }
+
+// expiring is a vault that gives up what was not committed in time.
+type expiring struct{ *vault }
+
+func (expiring) PreparedFor() time.Duration { return time.Minute }
+
+func TestWhatCannotBeExactlyOnceIsRefused(t *testing.T) {
+	j := millrace.NewJob("refused")
+	j.From("dirty", uncommitted{sources.Slice(1)}).Map("same", func(n int) int { return n }).To("vault", expiring{newVault()})
+	_, err := j.Start(t.Context(), millrace.Config{})
+	for _, want := range []string{
+		`operator "vault": what the sink has prepared is given up after 1m0s, and it may have to wait 1m20.04s`,
+		`operator "vault": its sink publishes exactly once, but source "dirty" reads what may never be committed`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want in it: %s", err, want)
+		}
+	}
+	j = millrace.NewJob("allowed")
+	j.From("dirty", uncommitted{sources.Slice(1)}).To("vault", expiring{newVault()})
+	run(t, j, millrace.Config{Guarantee: millrace.AtLeastOnce, EpochTimeout: 10 * time.Second})
+}

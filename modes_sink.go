@@ -94,9 +94,7 @@ func (j *Job) settle(c Config) (faults []error) {
 		if err := sinks.CheckMode(s.sink, s.mode); err != nil {
 			faults = append(faults, fmt.Errorf("operator %q: %w", s.ID, err))
 		}
-		if err := s.commitFault(c); err != nil {
-			faults = append(faults, err)
-		}
+		faults = append(faults, s.commitFaults(c)...)
 		if s.Tasks = 0; !s.single(c) {
 			continue
 		}

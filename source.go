@@ -15,11 +15,12 @@ type sourceControl struct {
 	discoverEvery time.Duration
 	replayable    bool
 	bounds        bool // it can say where a batch should end
+	uncommitted   bool // it gives records that may be taken back
 }
 
 // bindSource gives step s the closures that read src.
 func bindSource[T any](s *step, src sources.Source[T], out *port[T]) {
-	s.splits = &sourceControl{find: src.Splits, replayable: sources.CanReplay(src)}
+	s.splits = &sourceControl{find: src.Splits, replayable: sources.CanReplay(src), uncommitted: sources.ReadsUncommitted(src)}
 	if d, ok := src.(sources.Discoverer); ok {
 		s.splits.discoverEvery = time.Duration(d.DiscoverEveryNS())
 	}

@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"time"
 
 	"github.com/millrace-io/millrace/flow"
 )
@@ -36,6 +37,12 @@ type Transactional interface {
 	// already, and not only the newest: an epoch's tokens stay in records until a later epoch says that they were committed. What cannot be known to be published
 	// is an error, never a silent success. A run that finds itself overtaken returns ErrFenced.
 	Recover(ctx context.Context, at Instance, prepared []Prepared) error
+}
+
+// Expirer is a Transactional sink whose outside gives up what was prepared and not committed in time. Start refuses a configuration under which a
+// commit may come later.
+type Expirer interface {
+	PreparedFor() time.Duration
 }
 
 // Prepared is a token with the Prepare that made it.

@@ -19,6 +19,18 @@ func CanReplay[T any](src Source[T]) bool {
 	return !ok || r.Replayable()
 }
 
+// Uncommitted is a Source that says whether it gives records which their writer may still take back: those of open and aborted transactions. In front
+// of a sink that publishes exactly once Start refuses it.
+type Uncommitted interface {
+	ReadsUncommitted() bool
+}
+
+// ReadsUncommitted says whether src gives records that may be taken back.
+func ReadsUncommitted[T any](src Source[T]) bool {
+	u, ok := src.(Uncommitted)
+	return ok && u.ReadsUncommitted()
+}
+
 // wrapped forwards the abilities of the source that a wrapper wraps.
 type wrapped[T any] struct{ inner Source[T] }
 
@@ -44,3 +56,5 @@ func (w wrapped[T]) EndedAt(s flow.Split, at flow.Position) error {
 }
 
 func (w wrapped[T]) Replayable() bool { return CanReplay(w.inner) }
+
+func (w wrapped[T]) ReadsUncommitted() bool { return ReadsUncommitted(w.inner) }

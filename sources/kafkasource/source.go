@@ -69,6 +69,9 @@ func (s *Source[T]) Check(ctx context.Context) error {
 	return s.cfg.Start.exist(m)
 }
 
+// ReadsUncommitted implements sources.Uncommitted.
+func (s *Source[T]) ReadsUncommitted() bool { return s.cfg.ReadUncommitted }
+
 // DiscoverEveryNS implements sources.Discoverer.
 func (s *Source[T]) DiscoverEveryNS() int64 {
 	if s.cfg.Bounded || s.cfg.DiscoverEvery < 0 {
