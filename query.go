@@ -129,12 +129,17 @@ type Progress struct {
 	Batch    int64      // newest complete batch, of all runs; they count from 0, so -1 is none. See Trigger
 	Ended    bool       // all input has ended, for good
 	Restarts int64      // failed attempts that were followed by another
+	// LastEpoch is how the newest complete epoch went; zero before the first of this process.
+	LastEpoch EpochProgress
 	// UnalignedEpochs is how many epochs were cut ahead of barriers (Config.UnalignAfter).
 	UnalignedEpochs int64
 	Operators       []OperatorProgress
 	// Checkpoint says what the last epochs cost; zero under at-most-once.
 	Checkpoint checkpoint.Stats
 }
+
+// EpochProgress is how an epoch went.
+type EpochProgress = actors.EpochStats
 
 // OperatorProgress is what the tasks of one chain have done in the newest attempt. Records and dead letters are counted as
 // they come, the rest is up to 100 ms old while the job runs; when the query has ended all of it is final.
@@ -155,6 +160,7 @@ type OperatorProgress struct {
 // Progress reads the counters. It costs the running tasks nothing.
 func (q *Query) Progress() Progress {
 	p := Progress{At: time.Now(), Status: q.run.Status(), Epoch: q.run.NewestEpoch(), Batch: q.run.NewestBatch(), Ended: q.run.Ended(), Restarts: q.run.Restarts(), UnalignedEpochs: q.run.Unaligned()}
+	p.LastEpoch, _ = q.run.NewestEpochStats()
 	if q.log != nil {
 		p.Checkpoint = q.log.Stats()
 	}

@@ -18,6 +18,7 @@ func (t *Task) barrier(lane int, m flow.Mark) {
 	}
 	if a.Mask {
 		t.inputs[lane].SetMasked(true)
+		t.aligning()
 	}
 	if a.Snapshot != 0 {
 		t.arrived(flow.BarrierOf(m.Epoch, m.Ends())) // the rest of the mark is the lane's own
@@ -84,7 +85,7 @@ func (t *Task) cut(m flow.Mark) {
 	if t.onCut != nil {
 		t.onCut(e)
 	}
-	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable, recording: t.channel.epoch == e}
+	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable, recording: t.channel.epoch == e, alignNS: t.aligned()}
 	published := t.removedBlocks()
 	if t.durable {
 		t.Env.Store.Freeze()
@@ -154,6 +155,6 @@ func (t *Task) acknowledge() {
 	for len(t.cuts) > 0 && t.cuts[0].encoded && t.cuts[0].sinks == 0 && !t.cuts[0].recording {
 		c := t.cuts[0]
 		t.cuts = append(t.cuts[:0], t.cuts[1:]...)
-		t.report(acked{t.number, c.epoch, c.blocks})
+		t.report(acked{t.number, c.epoch, c.blocks, c.alignNS})
 	}
 }

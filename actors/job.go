@@ -53,6 +53,7 @@ type Job struct {
 	restarts    atomic.Int64 // attempts after the first
 	unaligned   atomic.Int64 // epochs cut ahead of barriers
 	readings    atomic.Pointer[[]Reading]
+	epochStats  atomic.Pointer[EpochStats] // of the newest complete epoch
 	done        chan struct{}
 	err         error    // valid when done is closed
 	writes      inFlight // records of epochs being written
@@ -63,6 +64,7 @@ type Job struct {
 	first        flow.Epoch // the next epoch's number; set by deploy, read after it
 	coord        *barrier.Coordinator
 	parts        map[flow.Epoch][]acked // until they are durable
+	inFlight     epochInFlight
 	timer        stopper
 	failure      error // why the attempt is being ended
 	stopping     bool
@@ -319,12 +321,14 @@ func (j *Job) carry(dos []barrier.Do) {
 
 // trigger tells all source tasks to cut.
 func (j *Job) trigger(d barrier.Do) {
+	j.inFlight = epochInFlight{startNS: j.cfg.Now()}
 	j.toSources(func(string) any { return trigger{flow.BarrierOf(d.Epoch, d.Batch), d.Last} })
 }
 
 // unalign tells all tasks to cut an epoch without waiting for its barriers.
 func (j *Job) unalign(d barrier.Do) {
 	j.unaligned.Add(1)
+	j.inFlight.unaligned = true
 	for _, t := range j.dep.Tasks {
 		j.host.send(t, unalign{d.Epoch, d.Batch})
 	}
@@ -334,6 +338,7 @@ func (j *Job) acknowledged(m acked) {
 	if j.coord == nil || j.failure != nil {
 		return
 	}
+	j.inFlight.alignNS = max(j.inFlight.alignNS, m.alignNS)
 	if len(m.blocks) > 0 {
 		j.parts[m.epoch] = append(j.parts[m.epoch], m)
 	}
@@ -394,6 +399,7 @@ func (j *Job) committed(d barrier.Do) {
 		return
 	}
 	j.newest.Store(int64(e))
+	j.completedStats(d)
 	j.retries, j.failures = 0, 0
 	if d.Savepoint {
 		j.save(e)

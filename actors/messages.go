@@ -64,6 +64,8 @@ type (
 		task   int
 		epoch  flow.Epoch
 		blocks []delta.Block
+		// alignNS is how long lanes of the task were masked for it.
+		alignNS int64
 	}
 	ended struct{ task int }
 	// connection tells of a source's reader that lost its connection, or with a nil err, that it reads again.

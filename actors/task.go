@@ -42,27 +42,28 @@ type Task struct {
 	marks   *mailbox.Watermarks
 	deliver func(mailbox.Input) // through the actor's Receive, or directly when stepped by a simulation
 
-	channel    channel     // what is on its way to the task
-	durable    bool        // epochs are snapshots; else they only drain
-	cuts       []cut       // epochs frozen and not yet acknowledged, oldest first
-	barriers   []flow.Mark // that have arrived on all inputs and are not cut yet, oldest first: their batches are being ended
-	triggered  int         // operators that have emitted what they had for the first of them
-	blocked    bool        // an outlet refused: no input is taken
-	wmPending  bool        // the watermark or idleness changed and waits for the timers that it made due
-	idle       bool        // no input holds the watermark back
-	starters   int         // operators that have done what comes before the first input
-	open       int         // inputs that operators kept when the watermark was last forwarded
-	finals     int         // operators that have emitted what they had at the end
-	exhausted  bool        // all input has been taken
-	emitting   bool        // last records are being emitted: no input is taken, so no barrier divides them
-	endSent    bool
-	emittedCut bool  // a cut has said so
-	reopened   bool  // records came although last rows had been emitted before a restore
-	finishing  int   // sinks whose Finish is awaited
-	publishNS  int64 // when Stats are due
-	records    int   // taken from the input in this turn
-	started    bool
-	stopped    bool
+	channel      channel     // what is on its way to the task
+	durable      bool        // epochs are snapshots; else they only drain
+	cuts         []cut       // epochs frozen and not yet acknowledged, oldest first
+	barriers     []flow.Mark // that have arrived on all inputs and are not cut yet, oldest first: their batches are being ended
+	triggered    int         // operators that have emitted what they had for the first of them
+	blocked      bool        // an outlet refused: no input is taken
+	wmPending    bool        // the watermark or idleness changed and waits for the timers that it made due
+	idle         bool        // no input holds the watermark back
+	starters     int         // operators that have done what comes before the first input
+	open         int         // inputs that operators kept when the watermark was last forwarded
+	finals       int         // operators that have emitted what they had at the end
+	exhausted    bool        // all input has been taken
+	emitting     bool        // last records are being emitted: no input is taken, so no barrier divides them
+	endSent      bool
+	emittedCut   bool  // a cut has said so
+	reopened     bool  // records came although last rows had been emitted before a restore
+	finishing    int   // sinks whose Finish is awaited
+	publishNS    int64 // when Stats are due
+	alignSinceNS int64 // when the first lane was masked for the epoch to come, 0 when none is
+	records      int   // taken from the input in this turn
+	started      bool
+	stopped      bool
 
 	tickedNS       int64               // when the watermark last followed the engine's clock
 	cutWatermarkNS int64               // as of the last cut
@@ -92,6 +93,7 @@ type cut struct {
 	sinks   int // sinks that have not flushed up to it
 	// recording says that what is on its way to the task is still being recorded: it was cut ahead of barriers.
 	recording bool
+	alignNS   int64 // how long lanes were masked for it
 }
 
 // Stats is what a task has done, readable from any goroutine, also when the task has ended. Records read and written and
