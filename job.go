@@ -149,6 +149,9 @@ func (j *Job) compile(c Config) (*plan.Plan, error) {
 	}
 	steps := make([]*plan.Step, len(j.steps))
 	for i, s := range j.steps {
+		if g, ok := s.sink.(sinks.Guarantor); ok {
+			s.Guarantee = g.Guarantee()
+		}
 		steps[i] = &s.Step
 	}
 	p, more := plan.New(j.name, steps, c.planOptions())

@@ -76,9 +76,10 @@ func removeTopic(t *testing.T, c *kgo.Client, name string) {
 	}
 }
 
-// consume hands each record of a topic to f, from the first on, as long as f wants more.
-func consume(ctx context.Context, topic string, f func(*kgo.Record) (more bool)) error {
-	c, err := kgo.NewClient(kgo.SeedBrokers(broker()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+// consume hands each committed record of a topic to f, from the first on, as long as f wants more.
+func consume(ctx context.Context, topic string, f func(*kgo.Record) (more bool), opts ...kgo.Opt) error {
+	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(broker()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
 	}
@@ -96,8 +97,37 @@ func consume(ctx context.Context, topic string, f func(*kgo.Record) (more bool))
 	}
 }
 
-// length is the number of records of a topic that nothing was deleted from, and without transactions.
-func length(t *testing.T, c *kgo.Client, topic string, partitions int) (n int64) {
+// endWithin is how long the committed records of a topic may take to be read to its end.
+const endWithin = time.Minute
+
+// consumeAll hands each committed record of a topic to f, up to its present end, committed or not: a transaction that was left open
+// fails the test. It returns how many they are.
+func consumeAll(t *testing.T, c *kgo.Client, topic string, partitions int, f func(*kgo.Record)) (n int64) {
+	t.Helper()
+	left := ends(t, c, topic, partitions)
+	if len(left) == 0 {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), endWithin)
+	defer cancel()
+	err := consume(ctx, topic, func(r *kgo.Record) bool {
+		if !r.Attrs.IsControl() {
+			n++
+			f(r)
+		}
+		if end, ok := left[r.Partition]; ok && r.Offset+1 >= end {
+			delete(left, r.Partition)
+		}
+		return len(left) > 0
+	}, kgo.KeepControlRecords())
+	if err != nil {
+		t.Fatalf("%d committed records read, of partitions %v not all up to these ends; is a transaction open? %v", n, left, err)
+	}
+	return n
+}
+
+// ends are the ends of the partitions that have records.
+func ends(t *testing.T, c *kgo.Client, topic string, partitions int) map[int32]int64 {
 	t.Helper()
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
@@ -109,6 +139,7 @@ func length(t *testing.T, c *kgo.Client, topic string, partitions int) (n int64)
 		asked.Partitions = append(asked.Partitions, part)
 	}
 	req.Topics = append(req.Topics, asked)
+	all := map[int32]int64{}
 	for _, shard := range c.RequestSharded(t.Context(), req) {
 		if shard.Err != nil {
 			t.Fatal(shard.Err)
@@ -117,10 +148,12 @@ func length(t *testing.T, c *kgo.Client, topic string, partitions int) (n int64)
 			if err := kerr.ErrorForCode(part.ErrorCode); err != nil {
 				t.Fatal(err)
 			}
-			n += part.Offset
+			if part.Offset > 0 {
+				all[part.Partition] = part.Offset
+			}
 		}
 	}
-	return n
+	return all
 }
 
 func kafkaFlags(addr, from, to string, more ...string) []string {

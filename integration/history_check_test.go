@@ -26,9 +26,14 @@ func TestHistoryNotices(t *testing.T) {
 		{"1:1 1:2 1:2", "steps back from 2 without a restart", 2, 0},
 		{"1:1 1:2 2:1 1:3", "was written by 1 behind what the later 2 wrote", 3, 1},
 		{"1:x", "is no count", 0, 0},
+		{"once 2:1 1:2 2:3", "", 3, 0},
+		{"once 1:1 1:2 2:2", "is not what follows 2", 2, 0},
+		{"once 1:1 1:3", "is not what follows 1", 3, 0},
 	} {
 		h := newHistory()
-		for step := range strings.FieldsSeq(c.script) {
+		script, once := strings.CutPrefix(c.script, "once ")
+		h.once = once
+		for step := range strings.FieldsSeq(script) {
 			h.take(&kgo.Record{Key: []byte("k"), Value: []byte(step[2:]), ProducerID: int64(step[0] - '0')})
 		}
 		if got := strings.Join(h.wrong, "; "); !strings.Contains(got, c.wrong) || (got == "") != (c.wrong == "") {

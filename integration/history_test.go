@@ -12,6 +12,7 @@ import (
 // history is what the output topic says, read in its order. Which run of the job wrote a record is told by the producer id:
 // each run asks the broker for new ones, which only grow, and within a run one task writes a key.
 type history struct {
+	once      bool // the output is exactly-once: no count comes again
 	keys      map[string]*track
 	producers map[int64]bool
 	records   int64
@@ -30,7 +31,7 @@ func newHistory() *history {
 }
 
 // take checks a record against those before it: a value is the one before plus one; or, when another run has begun, it was
-// sent already. Without repeats that makes 1, 2, 3, …
+// sent already. Without repeats, or once, that makes 1, 2, 3, …
 func (h *history) take(r *kgo.Record) {
 	h.records++
 	h.producers[r.ProducerID] = true
@@ -45,6 +46,9 @@ func (h *history) take(r *kgo.Record) {
 		h.keys[string(r.Key)] = k
 	}
 	switch {
+	case h.once && value == k.last+1:
+	case h.once:
+		h.complain(r, "is not what follows %d", k.last)
 	case r.ProducerID < k.producer:
 		h.complain(r, "was written by %d behind what the later %d wrote", r.ProducerID, k.producer)
 	case value < 1 || value > k.last+1:

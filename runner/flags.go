@@ -38,7 +38,7 @@ func (o *Options) register(fs *flag.FlagSet) {
 	fs.TextVar(&o.state, "state", backend(millrace.Memory), "where live state is kept: memory, or badger for state larger than memory")
 	fs.Int64Var(&o.cacheMB, "cache-mb", 256, "memory that badger may use, `MiB`")
 	fs.DurationVar(&o.checkpointEvery, "checkpoint-interval", time.Second, "time between two checkpoints, which bounds the work of a restart")
-	fs.DurationVar(&o.commitEvery, "commit-every", 0, "time between two epochs, which bounds what a restart repeats; 0 for the checkpoint interval")
+	fs.DurationVar(&o.commitEvery, "commit-every", 0, "time between two epochs, which bounds what a restart repeats and how soon transactional output is seen; 0 for 20ms with such output, else the checkpoint interval")
 	fs.IntVar(&o.retain, "retain-epochs", 2, "complete `EPOCHS` that stay in the state directory")
 	fs.Int64Var(&o.reserveMB, "reserve-mb", 0, "disk space to leave free, `MiB`: below it no epoch is recorded; 0 for 64, and 1024 beside badger")
 	fs.TextVar(&o.guarantee, "guarantee", guarantee(millrace.ExactlyOnce), "of the state: exactly-once, at-least-once or at-most-once")

@@ -27,12 +27,16 @@ type Kafka struct {
 	useTLS                    bool
 	tlsCA                     string
 	mechanism, user, file     string
+	delivery                  delivery
+	transactionalIDPrefix     string
+	transactionTimeout        time.Duration
 }
 
 // kafkaFlags are the names that RegisterKafka declares, for the help text.
 var kafkaFlags = map[string]bool{
 	"brokers": true, "topic": true, "to": true, "from": true, "until-end": true,
 	"tls": true, "tls-ca": true, "sasl-mechanism": true, "sasl-user": true, "sasl-password-file": true,
+	"delivery-guarantee": true, "transactional-id-prefix": true, "transaction-timeout": true,
 }
 
 // RegisterKafka declares the flags of Kafka.
@@ -49,6 +53,7 @@ func RegisterKafka(fs *flag.FlagSet) *Kafka {
 	fs.StringVar(&k.mechanism, "sasl-mechanism", "", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
 	fs.StringVar(&k.user, "sasl-user", "", "who connects; the password is taken from the environment variable "+PasswordEnv+" or a file")
 	fs.StringVar(&k.file, "sasl-password-file", "", "`FILE` that holds the password")
+	k.registerDelivery(fs)
 	return k
 }
 
@@ -113,17 +118,20 @@ func (k *Kafka) Values[T any](c codec.Codec[T], topics ...string) (*kafkasource.
 	return kafkasource.New(cfg, c), err
 }
 
-// SinkConfig is the configuration of a sink to the output topic.
-func (k *Kafka) SinkConfig() (kafkasink.Config, error) {
+// SinkConfig is the configuration of a sink to the output topic, of a job with these options. Unless the flags say otherwise its output is
+// exactly-once when the job's state is.
+func (k *Kafka) SinkConfig(o *Options) (kafkasink.Config, error) {
 	security, err := k.tls()
 	password, cause := k.password()
+	guarantee, problem := k.guarantee(o)
 	if k.to == "" {
 		err = errors.Join(err, errors.New("no output topic: give --to TOPIC"))
 	}
 	return kafkasink.Config{
 		Brokers: list(k.brokers), Topic: k.to, TLS: security,
+		Guarantee: guarantee, TransactionalIDPrefix: k.transactionalIDPrefix, TransactionTimeout: k.transactionTimeout,
 		SASL: kafkasink.SASL{Mechanism: k.mechanism, User: k.user, Password: password},
-	}, errors.Join(err, cause)
+	}, errors.Join(err, cause, problem)
 }
 
 // start reads --from.

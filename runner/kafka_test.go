@@ -53,10 +53,11 @@ func (k *kafka) fill(t *testing.T, topic string, n int) {
 	}
 }
 
-// all reads n records of a topic, per partition in order.
+// all reads n committed records of a topic, per partition in order.
 func (k *kafka) all(t *testing.T, topic string, n int) (records []*kgo.Record) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.addr), kgo.ConsumeTopics(topic), kgo.FetchMaxWait(100*time.Millisecond))
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.addr), kgo.ConsumeTopics(topic), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,8 @@ func TestWrongUse(t *testing.T) {
 		{"run kafka-copy --brokers h:1 --topic a --to b --tls-ca x", 2, "--tls-ca without TLS: give --tls too"},
 		{"run kafka-copy --brokers h:1 --topic a --to b --sasl-user me", 2, "give --sasl-mechanism"},
 		{"run kafka-copy --brokers h:1 --topic a --to b --sasl-mechanism PLAIN --sasl-user me", 2, "without a password: set the environment variable MILLRACE_SASL_PASSWORD"},
+		{"run kafka-copy --brokers h:1 --topic a --to b --delivery-guarantee at-most-once", 2, "want exactly-once or at-least-once"},
+		{"run kafka-copy --brokers h:1 --topic a --to b --guarantee at-least-once --delivery-guarantee exactly-once", 2, "needs --guarantee exactly-once"},
 		{"run kafka-copy --brokers 127.0.0.1:1 --topic a --to b", 1, "is the broker running?"},
 		{"run ad-clicks --kind outer", 2, `want one of ["inner" "left" "right" "full" "semi"]`},
 		{"run ad-clicks --brokers h:1 --topic a", 2, `--topic names 1 topics, want 2, in this order: ["shown" "clicked"]`},

@@ -66,7 +66,7 @@ var adClicks = runner.Topology{
 			}
 			rows := AdClicks(shown, clicked, kind)
 			rows.To("view", o.Newest([]string{"ad", "shown", "clicked"}, func(r AdClick) []string { return []string{r.Ad, clock(r.Shown), clock(r.Clicked)} }))
-			return in.writes(rows, func(r AdClick) string { return r.Ad })
+			return in.writes(o, rows, func(r AdClick) string { return r.Ad })
 		}
 	},
 }

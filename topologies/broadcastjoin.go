@@ -62,7 +62,7 @@ var broadcastJoin = runner.Topology{
 			}
 			joined := BroadcastJoin(visits, countries, table.kind)
 			joined.To("view", o.Latest([]string{"page", "code", "country"}, func(v NamedVisit) []string { return []string{v.Page, v.Code, orDash(v.Country)} }))
-			return in.writes(joined, func(v NamedVisit) string { return v.Code })
+			return in.writes(o, joined, func(v NamedVisit) string { return v.Code })
 		}
 	},
 }

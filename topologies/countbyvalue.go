@@ -65,7 +65,7 @@ func showCounts(counts millrace.Table[Stamped, int64], o *runner.Options, kafka 
 	if !kafka.Given() {
 		return kafka.Unused()
 	}
-	cfg, err := kafka.SinkConfig()
+	cfg, err := kafka.SinkConfig(o)
 	counts.To("out", kafkasink.New(cfg, codec.Codec[millrace.Pair[Stamped, int64]](countCodec[Stamped]{})).Key(stampedKey), millrace.Update)
 	return err
 }

@@ -44,7 +44,7 @@ var dropDuplicates = runner.Topology{
 			}
 			unique := DropDuplicates(in, stampedMessage)
 			unique.Map("stamp", stampedMessage).To("view", o.Newest([]string{"timestamp,value"}, func(s Stamped) []string { return []string{s.String()} }))
-			return toTopic(unique, kafka)
+			return toTopic(unique, o, kafka)
 		}
 	},
 }

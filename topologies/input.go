@@ -62,21 +62,21 @@ func (in *input) from[T any](job *millrace.Job, o *runner.Options, id string, pe
 }
 
 // writes ends a stream in the output topic as JSON under a key, if there is one.
-func (in *input) writes[T any](s millrace.Stream[T], key func(T) string) error {
+func (in *input) writes[T any](o *runner.Options, s millrace.Stream[T], key func(T) string) error {
 	if in.kafka.To() == "" {
 		return nil
 	}
-	cfg, err := in.kafka.SinkConfig()
+	cfg, err := in.kafka.SinkConfig(o)
 	s.To("out", kafkasink.New(cfg, codec.JSON[T]()).Key(func(v T) []byte { return []byte(key(v)) }))
 	return err
 }
 
 // writesPanes ends panes in the output topic as JSON, if there is one. Rows that replace each other have the same key.
-func (in *input) writesPanes[K comparable, V any](p millrace.Panes[K, V], m millrace.Mode) error {
+func (in *input) writesPanes[K comparable, V any](o *runner.Options, p millrace.Panes[K, V], m millrace.Mode) error {
 	if in.kafka.To() == "" {
 		return nil
 	}
-	cfg, err := in.kafka.SinkConfig()
+	cfg, err := in.kafka.SinkConfig(o)
 	key := func(p millrace.Pane[K, V]) []byte {
 		return fmt.Append(nil, p.Key, " ", p.Start.UTC().Format(clockFormat))
 	}

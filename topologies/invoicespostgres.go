@@ -28,7 +28,7 @@ var invoicesPostgres = runner.Topology{
 			invoices.To("view", o.Latest([]string{"order", "customer", "articles", "cents"}, func(v Invoice) []string {
 				return []string{fmt.Sprint(v.Order), v.Customer, fmt.Sprint(v.Articles), fmt.Sprint(v.Cents)}
 			}))
-			if err := in.writes(invoices, func(v Invoice) string { return strconv.FormatInt(v.Order, 10) }); err != nil || !db.Given() {
+			if err := in.writes(o, invoices, func(v Invoice) string { return strconv.FormatInt(v.Order, 10) }); err != nil || !db.Given() {
 				return errors.Join(err, db.Unused())
 			}
 			cfg, err := db.Config("order")

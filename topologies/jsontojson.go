@@ -68,7 +68,7 @@ var jsonToJSON = runner.Topology{
 			invoices.To("view", o.Latest([]string{"order", "customer", "articles", "cents"}, func(v Invoice) []string {
 				return []string{fmt.Sprint(v.Order), v.Customer, fmt.Sprint(v.Articles), fmt.Sprint(v.Cents)}
 			}))
-			return in.writes(invoices, func(v Invoice) string { return strconv.FormatInt(v.Order, 10) })
+			return in.writes(o, invoices, func(v Invoice) string { return strconv.FormatInt(v.Order, 10) })
 		}
 	},
 }

@@ -22,7 +22,7 @@ var kafkaCopy = runner.Topology{
 			if err != nil {
 				return err
 			}
-			return toTopic(in, kafka)
+			return toTopic(in, o, kafka)
 		}
 	},
 }
@@ -34,8 +34,8 @@ func messages(job *millrace.Job, o *runner.Options, kafka *runner.Kafka) (millra
 }
 
 // toTopic ends a stream in the output topic.
-func toTopic(out millrace.Stream[kafkasink.Message], kafka *runner.Kafka) error {
-	cfg, err := kafka.SinkConfig()
+func toTopic(out millrace.Stream[kafkasink.Message], o *runner.Options, kafka *runner.Kafka) error {
+	cfg, err := kafka.SinkConfig(o)
 	out.To("out", kafkasink.Messages(cfg))
 	return err
 }

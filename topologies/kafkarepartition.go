@@ -46,9 +46,9 @@ var kafkaRepartition = runner.Topology{
 				return err
 			}
 			if *byKey {
-				return toTopic(RepartitionByKey(in, *tasks), kafka)
+				return toTopic(RepartitionByKey(in, *tasks), o, kafka)
 			}
-			return toTopic(in.Repartition("repartition", *tasks), kafka)
+			return toTopic(in.Repartition("repartition", *tasks), o, kafka)
 		}
 	},
 }

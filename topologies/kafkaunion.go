@@ -23,7 +23,7 @@ var kafkaUnion = runner.Topology{
 			if err != nil {
 				return err
 			}
-			return toTopic(all, kafka)
+			return toTopic(all, o, kafka)
 		}
 	},
 }

@@ -33,7 +33,7 @@ var keyedCount = runner.Topology{
 			}
 			counts := KeyedCount(in.Map("key", messageKey))
 			counts.To("view", o.Top[string]("key", "count", itself[string]), millrace.Update)
-			cfg, err := kafka.SinkConfig()
+			cfg, err := kafka.SinkConfig(o)
 			counts.To("out", kafkasink.New(cfg, codec.Codec[wordRow](countCodec[string]{})).Key(keyText[string]), millrace.Update)
 			return err
 		}

@@ -70,7 +70,7 @@ var studentsClasses = runner.Topology{
 			joined.To("view", o.Latest([]string{"name", "age", "score", "class"}, func(m ClassMember) []string {
 				return []string{m.Name, strconv.FormatInt(m.Age, 10), fmt.Sprint(m.Score), orDash(m.Class)}
 			}))
-			return in.writes(joined, func(m ClassMember) string { return m.Name })
+			return in.writes(o, joined, func(m ClassMember) string { return m.Name })
 		}
 	},
 }

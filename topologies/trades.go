@@ -61,7 +61,7 @@ var tradesAverage = runner.Topology{
 			}
 			prices := TradesAverage(trades, millrace.Mode(out))
 			prices.To("view", o.Changed([]string{"from", "to", "average price"}, millrace.Pane[Everything, float64].Row, priceCells(clockFormat)), millrace.Mode(out))
-			return in.writesPanes(prices, millrace.Mode(out))
+			return in.writesPanes(o, prices, millrace.Mode(out))
 		}
 	},
 }

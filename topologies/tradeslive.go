@@ -32,7 +32,7 @@ var tradesLive = runner.Topology{
 			}
 			prices := TradesLive(trades)
 			prices.To("view", o.Changed([]string{"from", "to", "average price"}, millrace.Pane[Everything, float64].Row, priceCells(finestFormat)), millrace.Update)
-			return in.writesPanes(prices, millrace.Update)
+			return in.writesPanes(o, prices, millrace.Update)
 		}
 	},
 }

@@ -40,7 +40,7 @@ var traffic = runner.Topology{
 			vehicles.To("view", o.Changed([]string{"zip", "from", "to", "vehicles"}, millrace.Pane[string, int64].Row, func(p millrace.Pane[string, int64]) []string {
 				return []string{p.Key, p.Start.UTC().Format(clockFormat), p.End.UTC().Format(clockFormat), strconv.FormatInt(p.Value, 10)}
 			}), millrace.Update)
-			return in.writesPanes(vehicles, millrace.Update)
+			return in.writesPanes(o, vehicles, millrace.Update)
 		}
 	},
 }

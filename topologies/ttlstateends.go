@@ -23,7 +23,7 @@ func buildTTLState(job *millrace.Job, o *runner.Options, kafka *runner.Kafka) er
 	}
 	tallies := TTLState(in.Map("key", messageKey))
 	showTallies(tallies, o)
-	cfg, err := kafka.SinkConfig()
+	cfg, err := kafka.SinkConfig(o)
 	tallies.To("out", kafkasink.New(cfg, codec.JSON[Tally]()).Key(tallyKey))
 	return err
 }

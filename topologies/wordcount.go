@@ -48,7 +48,7 @@ func (w *wordCountFlags) build(job *millrace.Job, o *runner.Options) error {
 	}
 	counts := WordCount(lines)
 	counts.To("view", o.Top[string]("word", "count", itself[string]), millrace.Update)
-	if err := w.toKafka(counts); err != nil {
+	if err := w.toKafka(counts, o); err != nil {
 		return err
 	}
 	final := sinks.Discard[wordRow]()

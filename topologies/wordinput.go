@@ -34,11 +34,11 @@ func (w *wordCountFlags) lines(job *millrace.Job, o *runner.Options) (lines mill
 }
 
 // toKafka attaches the output topic when there is one: a record for each change, the word as key, the count as text.
-func (w *wordCountFlags) toKafka(counts millrace.Table[string, int64]) error {
+func (w *wordCountFlags) toKafka(counts millrace.Table[string, int64], o *runner.Options) error {
 	if w.kafka.To() == "" {
 		return nil
 	}
-	cfg, err := w.kafka.SinkConfig()
+	cfg, err := w.kafka.SinkConfig(o)
 	counts.To("changes", kafkasink.New(cfg, codec.Codec[wordRow](countCodec[string]{})).Key(keyText[string]), millrace.Update)
 	return err
 }

@@ -36,6 +36,8 @@ type Step struct {
 	// Waits for the watermark: it heads its chain.
 	Waits  bool
 	Config string // what else must match for its state to be usable, part of the hash
+
+	Guarantee string // of a sink, in its own words: shown to people
 }
 
 // Input is one step's reading of another.

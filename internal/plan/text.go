@@ -53,6 +53,8 @@ func describe(s *Step) string {
 		d += " " + s.Type
 	}
 	switch {
+	case s.Sink && s.Guarantee != "":
+		d += ", " + s.Guarantee
 	case s.Sink:
 	case s.Updates:
 		d += ", updates by key"

@@ -68,7 +68,12 @@ func (s Sink[T]) Time(f func(v T) time.Time) Sink[T] {
 }
 
 // Guarantee implements sinks.Guarantor.
-func (s Sink[T]) Guarantee() string { return s.cfg.Guarantee.String() }
+func (s Sink[T]) Guarantee() string {
+	if s.cfg.Guarantee == ExactlyOnce {
+		return "exactly-once, visible with each epoch to readers of committed records"
+	}
+	return s.cfg.Guarantee.String()
+}
 
 // Check reports wrong configuration, brokers that cannot be reached and a topic that is missing.
 func (s Sink[T]) Check(ctx context.Context) error {
