@@ -61,6 +61,9 @@ func (r *Replay[T]) Load(data []byte, mine func(hash uint64) bool) error {
 		rec := flow.Record[T]{TimeNS: int64(binary.BigEndian.Uint64(data)), Hash: binary.BigEndian.Uint64(data[8:])}
 		kind := flow.Kind(data[16])
 		rest, err := r.values.Decode(data[recordBytesMin:], &rec.Value)
+		if err == nil && kind > flow.Final {
+			err = ErrDamaged
+		}
 		if err != nil {
 			return err
 		}
