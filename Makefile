@@ -10,7 +10,7 @@ LINT         = bin/golangci-lint-$(LINT_VERSION)-$(GO_VERSION)
 # Packages with tests against real servers, by their build tag.
 INTEGRATION  = $(shell grep -rlE --include='*_test.go' '^//go:build .*\bintegration\b' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: test race vet lint fmt layout kafka kafka-stop postgres postgres-stop integration integration-large bench-smoke ci
+.PHONY: test race vet lint fmt layout kafka kafka-stop postgres postgres-stop integration integration-large chaos bench-smoke ci
 
 test: ## the hermetic tests
 	go test ./...
@@ -21,6 +21,7 @@ race: ## the same with the race detector and the invariants
 vet:
 	go vet ./...
 	go vet -tags integration ./...
+	go vet -tags faults ./internal/fault
 
 lint: $(LINT)
 	$(LINT) run ./...
@@ -49,6 +50,15 @@ integration: ## the tests against real servers, which it starts; one package at 
 
 integration-large: ## the tests of the whole at the sizes of a published figure: 20 M keys in Badger; 10 minutes and 15 GB of disk
 	MILLRACE_BADGER_KEYS=20000000 MILLRACE_KILLS=30 scripts/with-kafka.sh go test -tags integration -count 1 -v -timeout 60m ./integration
+
+# How often chaos kills the job, and further flags of benchmarks/chaos.
+KILLS = 30
+CHAOS =
+
+chaos: ## a real job with three exactly-once sinks, killed KILLS times, its outputs checked; about a second a kill
+	go build -tags faults -o bin/chaos-job ./benchmarks/chaos/job
+	go build -o bin/chaos ./benchmarks/chaos
+	scripts/with-kafka.sh scripts/with-postgres.sh bin/chaos -job bin/chaos-job -kills $(KILLS) -json $(CHAOS)
 
 bench-smoke: ## each benchmark for a second: it runs, its figures mean nothing
 	scripts/with-kafka.sh scripts/bench-smoke.sh

@@ -19,13 +19,14 @@ const module = "github.com/millrace-io/millrace"
 const all = "*"
 
 // layers lists, for each room, the only rooms of Millrace it may import. A room that is not listed is an error: a new
-// one is a decision, and this table is where it is written down. internal/invariants is free to all.
+// one is a decision, and this table is where it is written down. internal/invariants and internal/fault are free to all.
 var layers = map[string][]string{
 	// L0: words and arithmetic
 	"flow":                {},
 	"codec":               {},
 	"internal/columns":    {}, // what the file source and the file sink share
 	"internal/invariants": {},
+	"internal/fault":      {}, // named places at which a campaign kills the process; free to all, as invariants
 	"internal/delta":      {"flow"},
 	"internal/secret":     {},
 
@@ -95,12 +96,12 @@ var homes = map[string][]string{
 	"gonum.org/v1/plot":                       {"benchmarks"},
 	"golang.org/x/sys":                        {"benchmarks", "checkpoint/dirstore", "state/badgerstate", "runner"},
 	"golang.org/x/term":                       {"runner"},
-	"github.com/nats-io/nats.go":              {},                                    // none yet
-	"github.com/twmb/franz-go":                {},                                    // tests only: kfake is their in-process broker
-	"github.com/hamba/avro":                   {},                                    // tests only: a second opinion on codec's schemas and bytes
-	"go.uber.org/goleak":                      {},                                    // tests only
-	"modernc.org/sqlite":                      {},                                    // tests only: the oracle of windows, joins and dedup
-	"github.com/jackc/pgx":                    {"sinks/postgressink", "integration"}, // integration: the oracle asks a database of its own
+	"github.com/nats-io/nats.go":              {},                                                        // none yet
+	"github.com/twmb/franz-go":                {"benchmarks/chaos"},                                      // and tests: kfake is their in-process broker; the campaign's checker shares no code with the engine
+	"github.com/hamba/avro":                   {},                                                        // tests only: a second opinion on codec's schemas and bytes
+	"go.uber.org/goleak":                      {},                                                        // tests only
+	"modernc.org/sqlite":                      {},                                                        // tests only: the oracle of windows, joins and dedup
+	"github.com/jackc/pgx":                    {"sinks/postgressink", "integration", "benchmarks/chaos"}, // the latter two ask the database themselves
 }
 
 // testLibraries may be imported by any test. Tests of the Kafka rooms use sarama through homes, as the rooms do.
@@ -185,7 +186,7 @@ func imports(file, pkg string) string {
 
 func mayImport(folder, target string, allowed []string) bool {
 	switch {
-	case target == "internal/invariants", folder == target && slices.Contains(trees, folder), slices.Contains(allowed, target):
+	case target == "internal/invariants", target == "internal/fault", folder == target && slices.Contains(trees, folder), slices.Contains(allowed, target):
 		return true
 	case !slices.Contains(allowed, all):
 		return false
@@ -236,7 +237,7 @@ func TestLayoutNotices(t *testing.T) {
 		{"util/x.go", doc, "util/x.go: room util is not in layout_test.go"},
 		{"util/x.go", doc + `import "fmt"`, "util/x.go: room util is not in layout_test.go"},
 		{"state/x.go", doc + `import "github.com/dgraph-io/badger/v4"`, "state/x.go imports github.com/dgraph-io/badger/v4, whose home is [state/badgerstate]"},
-		{"sources/x.go", doc + `import "github.com/twmb/franz-go/pkg/kfake"`, "sources/x.go imports github.com/twmb/franz-go/pkg/kfake, whose home is []"},
+		{"sources/x.go", doc + `import "github.com/twmb/franz-go/pkg/kfake"`, "sources/x.go imports github.com/twmb/franz-go/pkg/kfake, whose home is [benchmarks/chaos]"},
 		{"flow/x.go", doc + `import "github.com/pkg/errors"`, "flow/x.go imports github.com/pkg/errors, which has no home in layout_test.go"},
 		{"flow/x.go", "package x\n", "package in flow has no package comment"},
 		{"flow/x.go", doc + `import "fmt"`, ""},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -141,9 +142,11 @@ func (d *Deployment) recover(ctx context.Context, restored flow.Epoch, all kept)
 			stale.removed = append(stale.removed, []byte(key))
 		}
 		slices.SortStableFunc(prepared, func(a, b sinks.Prepared) int { return cmp.Compare(a.Epoch, b.Epoch) })
+		fault.Point("deploy/recover")
 		if err := g.Recover(ctx, restored, prepared); err != nil {
 			return fmt.Errorf("recover the output of sink %q: %w", g.ID, err)
 		}
+		fault.Point("deploy/recovered")
 		g.Tasks[0].recovered = append(g.Tasks[0].recovered, stale)
 	}
 	for id, of := range all {

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 var errUnknownLane = errors.New("a batch came from a lane this task does not have")
@@ -101,9 +102,11 @@ func (t *Task) cut(m flow.Mark) {
 		c.blocks = append(c.blocks, t.channelRemovals()...)
 	}
 	t.cuts = append(t.cuts, c)
+	fault.Point("epoch/frozen")
 	for _, o := range t.outs {
 		o.Barrier(m)
 	}
+	fault.Point("epoch/barrier-forwarded")
 	for _, in := range t.inputs {
 		in.SetMasked(false)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // deploy begins an attempt: it takes the slot, builds the tasks, restores their state and hands out the splits. It runs on
@@ -27,6 +28,7 @@ func (j *Job) deploy(ctx context.Context) (d *Deployment, err error) {
 			return nil, err
 		}
 	}
+	fault.Point("deploy/attempt-begun")
 	if d, err = j.cfg.Build(ctx, attempt); err != nil {
 		return nil, err
 	}
@@ -34,6 +36,7 @@ func (j *Job) deploy(ctx context.Context) (d *Deployment, err error) {
 		t.number = i
 		t.seal(j.cfg.Mode, j.cfg.Log != nil)
 	}
+	fault.Point("deploy/built")
 	if err = j.restore(ctx, d); err != nil {
 		d.Discard()
 		return nil, err
@@ -84,6 +87,7 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 	if err := j.cfg.Log.Complete(ctx, j.first, starts, nil); err != nil {
 		return fmt.Errorf("record the starting positions: %w", err)
 	}
+	fault.Point("deploy/starts-recorded")
 	j.first++
 	return nil
 }
@@ -112,6 +116,7 @@ func (d *Deployment) restore(ctx context.Context, restored flow.Epoch, each func
 			return nil, fmt.Errorf("restore operator %q, task %d/%d: %w", t.Chain, t.Index, t.Count, err)
 		}
 	}
+	fault.Point("deploy/state-restored")
 	if starts, err = d.assignSplits(ctx, r.positions); err != nil {
 		return nil, err
 	}

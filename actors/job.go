@@ -11,6 +11,7 @@ import (
 	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -322,6 +323,7 @@ func (j *Job) carry(dos []barrier.Do) {
 // trigger tells all source tasks to cut.
 func (j *Job) trigger(d barrier.Do) {
 	j.inFlight = epochInFlight{startNS: j.cfg.Now()}
+	fault.Point("epoch/begun")
 	j.toSources(func(string) any { return trigger{flow.BarrierOf(d.Epoch, d.Batch), d.Last} })
 }
 
@@ -348,6 +350,7 @@ func (j *Job) acknowledged(m acked) {
 // record makes the epoch durable on an I/O goroutine: the parts of all tasks in one segment, then the slot. Under
 // at-most-once there is nothing to write: when all tasks have answered the lanes are empty and the sinks have flushed.
 func (j *Job) record(d barrier.Do) {
+	fault.Point("epoch/acknowledged")
 	if j.cfg.Log == nil {
 		j.tell(recorded{j.coord, d.Epoch, nil})
 		return
@@ -379,6 +382,7 @@ func (j *Job) onRecorded(m recorded) {
 
 // committed forgets the parts that are durable; until then a record that does not succeed is carried into the next.
 func (j *Job) committed(d barrier.Do) {
+	fault.Point("epoch/complete")
 	e := d.Epoch
 	j.batchComplete(d.Batch)
 	for old, parts := range j.parts {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/sinks"
 )
@@ -127,6 +128,7 @@ func (s *ioSink[T]) answer(ctx context.Context, a ask) error {
 		if err := s.w.(sinks.Committer).Commit(ctx, a.commit); err != nil {
 			return fmt.Errorf("commit sink: %w", err)
 		}
+		fault.Point("epoch/output-committed")
 		s.t.post(sinkCommitted{s})
 		return nil
 	}
@@ -179,6 +181,7 @@ func (s *ioSink[T]) prepare(ctx context.Context, m flow.Mark) error {
 	if err != nil {
 		return fmt.Errorf("prepare epoch %d of sink: %w", m.Epoch, err)
 	}
+	fault.Point("epoch/output-prepared")
 	s.t.post(sinkFlushed{m.Epoch, s.commits, token})
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // Begin takes a slot: the next attempt starts from the newest epoch. The engine calls it at start and at each restart after
@@ -34,6 +35,7 @@ func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) {
 		return 0, fmt.Errorf("begin an attempt of job %q: %w", l.o.Job, err)
 	}
 	if first {
+		fault.Point("checkpoint/sweep")
 		l.sweep(ctx)
 	}
 	l.mu.Lock()
@@ -63,6 +65,7 @@ func (l *Log) firstHead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write head: %w", err)
 	}
+	fault.Point("checkpoint/first-head")
 	l.headIs(data, l.chain.headSlot)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // Complete makes epoch e durable: the changed entries of all tasks of this process as one segment (none when there are no
@@ -46,11 +47,13 @@ func (l *Log) complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, 
 	}
 	var segment []run
 	if hasEntries(blocks) {
+		fault.Point("checkpoint/segment")
 		r, err := l.writeSegment(ctx, e, attempt, blocks)
 		if err != nil {
 			return err
 		}
 		segment = []run{r}
+		fault.Point("checkpoint/segment-durable")
 	}
 	err = l.take(ctx, func(chain) *record {
 		return &record{kind: epochRecord, attempt: attempt, epoch: e, plan: l.o.Plan, runs: l.pin(segment), meta: meta}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // foldLevelBytes is the size up to which runs count as the smallest.
@@ -89,10 +91,12 @@ func sizeLevel(r run, fanOut int) (level int) {
 
 // fold merges neighbouring runs into one and puts it in their place.
 func (l *Log) fold(ctx context.Context, inputs []run, oldest bool) error {
+	fault.Point("checkpoint/fold")
 	merged, err := l.merge(ctx, l.own(), inputs, oldest, nil)
 	if err != nil {
 		return err
 	}
+	fault.Point("checkpoint/fold-merged")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := slices.IndexFunc(l.runs, func(r run) bool { return r.name == inputs[0].name })

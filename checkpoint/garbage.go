@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // slotPrefix begins the names of slots; they sort by number.
@@ -62,7 +64,9 @@ func (l *Log) deleteDead(ctx context.Context) {
 		return
 	}
 	slices.Sort(dead)
+	fault.Point("checkpoint/garbage")
 	if l.o.Store.Delete(ctx, dead...) == nil {
+		fault.Point("checkpoint/garbage-deleted")
 		return
 	}
 	// One file that cannot be deleted must not keep the others.

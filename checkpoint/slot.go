@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // ownSlotsMax bounds how many slots of uncertain outcome are adopted in a row: each failed Complete or Begin leaves at most
@@ -32,6 +33,7 @@ func (l *Log) take(ctx context.Context, build func(chain) *record) error {
 		if len(data) > recordBytesMax {
 			return fmt.Errorf("record of %d bytes, at most %d", len(data), recordBytesMax)
 		}
+		fault.Point("checkpoint/slot")
 		err := l.o.Store.Create(ctx, slotName(r.slot), func(w io.Writer) error { _, err := w.Write(data); return err })
 		if errors.Is(err, ErrExists) {
 			if err = l.adopt(ctx, r.slot); err != nil {
@@ -42,11 +44,13 @@ func (l *Log) take(ctx context.Context, build func(chain) *record) error {
 		if err != nil {
 			return fmt.Errorf("take slot %d: %w", r.slot, err)
 		}
+		fault.Point("checkpoint/slot-taken")
 		l.headSafe()
 		hash := digest(sha256.Sum256(data))
 		if err := l.moveHead(ctx, r.slot, hash, c.epochWith(r)); err != nil {
 			return err
 		}
+		fault.Point("checkpoint/head-moved")
 		l.advance(r, hash)
 		return nil
 	}

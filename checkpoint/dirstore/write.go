@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/millrace-io/millrace/checkpoint"
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // Create writes a file that appears under its name at once, complete and durable.
@@ -22,7 +23,9 @@ func (s *Store) Create(ctx context.Context, name string, write func(io.Writer) e
 	if err != nil {
 		return err
 	}
+	fault.Point("dirstore/synced")
 	err = s.do("link", name, func() error { return s.root.Link(temp, name) })
+	fault.Point("dirstore/linked")
 	if removed := s.do("unlink", temp, func() error { return s.root.Remove(temp) }); err == nil && removed != nil {
 		err = removed
 	}
@@ -32,7 +35,12 @@ func (s *Store) Create(ctx context.Context, name string, write func(io.Writer) e
 	case err != nil:
 		return s.explain(err)
 	}
-	return s.syncDir()
+	fault.Point("dirstore/temporary-removed")
+	if err := s.syncDir(); err != nil {
+		return err
+	}
+	fault.Point("dirstore/directory-synced")
+	return nil
 }
 
 // Replace renames a synced temporary over the file. The directory is synced by the next Create,
@@ -54,9 +62,11 @@ func (s *Store) Replace(ctx context.Context, name string, old, data []byte) erro
 	if err != nil {
 		return err
 	}
+	fault.Point("dirstore/replacement-synced")
 	if err := s.do("rename", name, func() error { return s.root.Rename(temp, name) }); err != nil {
 		return s.explain(errors.Join(err, s.root.Remove(temp)))
 	}
+	fault.Point("dirstore/renamed")
 	if old == nil {
 		return s.syncDir()
 	}
@@ -77,6 +87,7 @@ func (s *Store) writeTemp(ctx context.Context, write func(io.Writer) error) (tem
 	}
 	w := &writer{ctx: ctx, s: s, f: f, temp: temp}
 	if err = write(w); err == nil {
+		fault.Point("dirstore/written")
 		err = s.do("sync", temp, f.Sync)
 	}
 	if err = errors.Join(err, f.Close()); err == nil {

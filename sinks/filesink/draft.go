@@ -3,6 +3,8 @@ package filesink
 import (
 	"crypto/sha256"
 	"hash"
+
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // writing is a file that is being written, or was, with the hash of what was written to it.
@@ -17,6 +19,7 @@ type writing struct {
 
 func begin(d disk, hidden, final string) (*writing, error) {
 	f, err := d.create(hidden)
+	fault.Point("files/created")
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +44,7 @@ func (w *writing) drain() error {
 	}
 	w.hash.Write(w.buf)
 	_, err := w.file.Write(w.buf)
+	fault.Point("files/written")
 	w.buf = w.buf[:0]
 	return err
 }
@@ -56,6 +60,7 @@ func (w *writing) sync() error {
 	if err := w.file.Sync(); err != nil {
 		return err
 	}
+	fault.Point("files/synced")
 	w.dirty = false
 	return nil
 }
@@ -73,5 +78,7 @@ func (w *writing) end() error {
 		return err
 	}
 	w.closed, w.buf = true, nil
-	return w.file.Close()
+	err := w.file.Close()
+	fault.Point("files/closed")
+	return err
 }

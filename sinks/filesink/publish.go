@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/millrace-io/millrace/internal/fault"
 )
 
 // shelf is the directory as the place where files are published.
@@ -22,18 +24,22 @@ func (s shelf) publish(files []entry) error {
 	if len(files) == 0 {
 		return nil
 	}
+	fault.Point("files/publish")
 	for _, f := range files {
 		if err := s.link(f); err != nil {
 			return err
 		}
+		fault.Point("files/linked")
 	}
 	if err := s.disk.sync(); err != nil {
 		return err
 	}
+	fault.Point("files/links-synced")
 	for _, f := range files {
 		if err := s.disk.remove(f.hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		fault.Point("files/hidden-removed")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -48,9 +49,11 @@ func (r *recovery) run(prepared []sinks.Prepared) error {
 			whole = append(whole, f.entry)
 		}
 	}
+	fault.Point("files/recover-settled")
 	if err := r.publish(whole); err != nil {
 		return err
 	}
+	fault.Point("files/recover-published")
 	return r.clear()
 }
 
@@ -128,6 +131,7 @@ func (r *recovery) copy(f *entry, in io.Reader) error {
 	err = f.copied(f.hidden, in, out)
 	if err == nil {
 		err = out.Sync()
+		fault.Point("files/recover-copied")
 	}
 	if err = errors.Join(err, out.Close()); err == nil {
 		f.hidden, f.closed = name, true

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -98,7 +99,9 @@ func (w *writer[T]) sync() error {
 		return nil
 	}
 	w.named = false
-	return w.disk.sync()
+	err := w.disk.sync()
+	fault.Point("files/names-synced")
+	return err
 }
 
 // Flush implements sinks.Writer.

@@ -1,6 +1,9 @@
 package kafkasink
 
-import "github.com/millrace-io/millrace/internal/kafka"
+import (
+	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/kafka"
+)
 
 // writes notes that the open transaction has a record for part. The lock is held.
 func (x *transactions) writes(part *partition) {
@@ -49,6 +52,7 @@ func (x *transactions) enroll() {
 		for _, part := range parts {
 			topics[part.topic] = append(topics[part.topic], part.id)
 		}
+		fault.Point("kafka/add-partitions")
 		err := n.Add(x.ctx, n.producer, topics)
 		if x.ctx.Err() != nil {
 			return
@@ -57,6 +61,7 @@ func (x *transactions) enroll() {
 			x.fail(x.failed(err))
 			continue
 		}
+		fault.Point("kafka/partitions-added")
 		x.mu.Lock()
 		for _, part := range parts {
 			part.standing = added

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/internal/kafka"
 	"github.com/millrace-io/millrace/sinks"
 )
@@ -189,14 +190,20 @@ func (r *recovery) run(ctx context.Context) error {
 // settle publishes what the record names under an id, then shuts out older attempts and hands the new producer over.
 func (r *recovery) settle(ctx context.Context, t *kafka.Transactions) error {
 	for _, p := range r.tokens[t.ID()] {
+		fault.Point("kafka/recover-commit")
 		if err := r.cfg.publish(ctx, t, p.Token); err != nil {
 			return fmt.Errorf("task %d, epoch %d: %w", p.Task, p.Epoch, err)
 		}
 	}
+	if len(r.tokens[t.ID()]) > 0 {
+		fault.Point("kafka/recover-committed")
+	}
 	if !isOf(t.ID(), r.cfg.idsOf(r.at)) {
 		return nil // a token of the lineage that this one began from, which may go on: its writers are not ours to shut out
 	}
+	fault.Point("kafka/recover-init")
 	p, err := t.Init(ctx, kafka.NoProducer, r.cfg.TransactionTimeout)
+	fault.Point("kafka/recover-init-answered")
 	if err == nil {
 		r.given.give(t.ID(), r.at.Attempt, p)
 	}

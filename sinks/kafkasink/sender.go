@@ -7,6 +7,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/internal/kafka"
 )
 
@@ -139,7 +140,10 @@ func (s *sender) send(ready []flight) (failed []flight, err error) {
 		}
 		req.AddBatch(f.topic, f.id, f.batch.encode(p))
 	}
+	fault.Point("kafka/produce")
+	fault.Soon("kafka/produce-under-way")
 	res, err := s.produce(req)
+	fault.Point("kafka/produced")
 	if err != nil {
 		if !kafka.IsTransient(err) {
 			p.fail(fmt.Errorf("kafka sink: produce to %q: %w", s.addr, err))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/internal/kafka"
 	"github.com/millrace-io/millrace/sinks"
 )
@@ -154,7 +155,9 @@ func (x *transactions) renew(n *name) {
 	before := n.producer
 	x.done.Go(func() {
 		defer close(n.ready)
+		fault.Point("kafka/init")
 		n.producer, n.err = n.Init(x.ctx, before, x.cfg.TransactionTimeout)
+		fault.Point("kafka/init-answered")
 	})
 }
 
@@ -173,6 +176,7 @@ func (x *transactions) prepare(epoch flow.Epoch) ([]byte, error) {
 	case n.place.Offset < 0:
 		return nil, errors.New("kafka sink: the brokers named no offset of what they acknowledged")
 	}
+	fault.Point("kafka/flushed")
 	tok := token{n.ID(), n.producer, n.place}
 	n.token, n.epoch, n.state = tok.append(nil), epoch, prepared
 	x.current, x.written = nil, false
@@ -186,9 +190,12 @@ func (x *transactions) commit(ctx context.Context, b []byte) error {
 		return errors.New("kafka sink: commit of a token that this writer has not prepared, or has committed")
 	}
 	n := x.names[i]
+	fault.Point("kafka/commit")
+	fault.Soon("kafka/commit-under-way")
 	if err := x.cfg.publish(ctx, n.Transactions, b); err != nil {
 		return fmt.Errorf("kafka sink: operator %q, task %d, epoch %d: %w", x.at.Operator, x.at.Task, n.epoch, err)
 	}
+	fault.Point("kafka/commit-answered")
 	n.state = committed
 	switch {
 	case n.once:

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -35,6 +36,7 @@ func (p *publisher) publish(ctx context.Context, all []publication) error {
 		if err != nil {
 			return err
 		}
+		fault.Point("postgres/begun")
 		if err := p.holds(st.lease); err != nil {
 			return err
 		}
@@ -45,7 +47,10 @@ func (p *publisher) publish(ctx context.Context, all []publication) error {
 		case len(due) == 0:
 			return s.leave(ctx)
 		}
-		return s.write(ctx, p.of, due)
+		fault.Soon("postgres/commit-under-way")
+		err = s.write(ctx, p.of, due)
+		fault.Point("postgres/commit-answered")
+		return err
 	})
 }
 
@@ -126,6 +131,7 @@ func (p *publisher) takeOver(ctx context.Context, restored flow.Epoch, prepared 
 			}
 		}
 		last = st.last
+		fault.Point("postgres/lease-claimed")
 		return s.settle(ctx, p.of, p.attempt)
 	})
 	return last, err

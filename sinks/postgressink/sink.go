@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -118,10 +119,12 @@ func (s *Sink[T]) recover(ctx context.Context, at sinks.Instance, prepared []sin
 		}
 		all[x.lineage], newest[x.lineage] = append(all[x.lineage], x), max(newest[x.lineage], x.attempt)
 	}
+	fault.Point("postgres/recover")
 	last, err := w.to.takeOver(ctx, at.Restored, newest[at.Lineage])
 	if err != nil {
 		return err
 	}
+	fault.Point("postgres/lease-taken")
 	for _, lineage := range slices.Sorted(maps.Keys(all)) {
 		w.to.of.lineage, w.to.branch, w.to.attempt = lineage, lineage != at.Lineage, at.Attempt
 		if w.to.branch {
