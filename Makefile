@@ -10,7 +10,7 @@ LINT         = bin/golangci-lint-$(LINT_VERSION)-$(GO_VERSION)
 # Packages with tests against real servers, by their build tag.
 INTEGRATION  = $(shell grep -rlE --include='*_test.go' '^//go:build .*\bintegration\b' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: test race vet lint fmt layout kafka kafka-stop postgres postgres-stop integration integration-large chaos bench-smoke ci
+.PHONY: test race simulation planted vet lint fmt layout kafka kafka-stop postgres postgres-stop integration integration-large chaos bench-smoke ci
 
 test: ## the hermetic tests
 	go test ./...
@@ -18,10 +18,18 @@ test: ## the hermetic tests
 race: ## the same with the race detector and the invariants
 	go test -race ./...
 
+SEEDS ?= 10000
+simulation: ## whole jobs in a simulated world, a seed for each run: no run may find anything
+	go test ./internal/sim -v -run Seeds -timeout 30m -args -seeds $(SEEDS)
+
+planted: ## bugs put in on purpose: the simulation must find each of them; SOME=8 takes eight, others each day
+	go test -tags planted ./internal/sim -v -run Planted -timeout 60m -args -seeds $(SEEDS) -some $(or $(SOME),0)
+
 vet:
 	go vet ./...
 	go vet -tags integration ./...
 	go vet -tags faults ./internal/fault
+	go vet -tags planted ./internal/...
 
 lint: $(LINT)
 	$(LINT) run ./...

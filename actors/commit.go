@@ -11,6 +11,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -60,6 +61,9 @@ func preparedOf(key string, token []byte) sinks.Prepared {
 // prepare notes the token of an epoch and gives what its checkpoint is to hold of it.
 func (o *output) prepare(e flow.Epoch, key, token []byte) delta.Block {
 	o.prepared = append(o.prepared, preparedToken{e, key, token})
+	if planted.On("tokens-removed-before-the-commit") {
+		o.removed = append(o.removed, key)
+	}
 	return delta.Block{Operator: o.id, State: PreparedState, Count: 1, Data: delta.AppendPut(nil, key, token)}
 }
 
@@ -75,6 +79,9 @@ func (o *output) due() (tokens [][]byte) {
 		tokens = append(tokens, p.token)
 	}
 	o.committing = len(tokens)
+	if len(tokens) > 1 && planted.On("oldest-token-forgotten") {
+		return tokens[1:]
+	}
 	return tokens
 }
 
@@ -143,6 +150,9 @@ func (d *Deployment) recover(ctx context.Context, restored flow.Epoch, all kept)
 		}
 		slices.SortStableFunc(prepared, func(a, b sinks.Prepared) int { return cmp.Compare(a.Epoch, b.Epoch) })
 		fault.Point("deploy/recover")
+		if planted.On("recover-forgets-tokens") {
+			prepared = nil
+		}
 		if err := g.Recover(ctx, restored, prepared); err != nil {
 			return fmt.Errorf("recover the output of sink %q: %w", g.ID, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 var errUnknownLane = errors.New("a batch came from a lane this task does not have")
@@ -87,6 +88,9 @@ func (t *Task) cut(m flow.Mark) {
 		t.onCut(e)
 	}
 	c := cut{epoch: e, sinks: len(t.sinks), encoded: !t.durable, recording: t.channel.epoch == e, alignNS: t.aligned()}
+	if planted.On("answer-before-flush") {
+		c.sinks = 0
+	}
 	published := t.removedBlocks()
 	if t.durable {
 		t.Env.Store.Freeze()
@@ -119,6 +123,9 @@ func (t *Task) encode(n int) (worked bool) {
 	if t.encodedAll() {
 		return false
 	}
+	if t.pace > 0 && n < math.MaxInt {
+		n = min(n, t.pace)
+	}
 	if t.Env.Store.Step(n) {
 		t.acknowledge()
 	}
@@ -139,7 +146,7 @@ func (t *Task) flushed(m sinkFlushed) {
 		if m.token == nil {
 			continue
 		}
-		if b := m.of.prepare(m.epoch, keyOf(t.Attempt, m.epoch, t.Index), m.token); t.durable {
+		if b := m.of.prepare(m.epoch, keyOf(t.Attempt, m.epoch, t.Index), m.token); t.durable && !planted.On("token-not-in-the-epoch") {
 			c.blocks = append(c.blocks, b)
 		}
 	}
@@ -155,7 +162,7 @@ func (t *Task) acknowledge() {
 		c.blocks = append(c.blocks, t.Env.Store.Take()...)
 		c.encoded = true
 	}
-	for len(t.cuts) > 0 && t.cuts[0].encoded && t.cuts[0].sinks == 0 && !t.cuts[0].recording {
+	for len(t.cuts) > 0 && (t.cuts[0].encoded || planted.On("answer-before-encoded")) && t.cuts[0].sinks == 0 && !t.cuts[0].recording {
 		c := t.cuts[0]
 		t.cuts = append(t.cuts[:0], t.cuts[1:]...)
 		t.report(acked{t.number, c.epoch, c.blocks, c.alignNS})

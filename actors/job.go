@@ -12,6 +12,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 	"github.com/millrace-io/millrace/sinks"
 )
 
@@ -361,6 +362,11 @@ func (j *Job) record(d barrier.Do) {
 			blocks = append(blocks, p.blocks...)
 		}
 	}
+	for _, t := range j.dep.Tasks {
+		if t.commits() && planted.On("commit-before-the-record") {
+			j.host.send(t, completed{epoch: d.Epoch})
+		}
+	}
 	coord, log, e, meta := j.coord, j.cfg.Log, d.Epoch, j.meta(d)
 	j.writes.begin()
 	j.host.goIO(func() {
@@ -376,6 +382,9 @@ func (j *Job) onRecorded(m recorded) {
 	}
 	if fenced(m.err) {
 		m.err = fmt.Errorf("%w: %w", barrier.ErrFenced, m.err)
+	}
+	if m.err != nil && planted.On("parts-of-a-failed-record-forgotten") {
+		delete(j.parts, m.epoch)
 	}
 	j.carry(j.coord.Recorded(m.epoch, m.err, j.cfg.Now()))
 }
@@ -395,7 +404,7 @@ func (j *Job) committed(d barrier.Do) {
 		}
 	}
 	for _, t := range j.dep.Tasks {
-		if t.commits() {
+		if t.commits() && !planted.On("commit-not-asked-for") {
 			j.host.send(t, completed{e, d.Savepoint})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // positions implements source.
@@ -74,6 +75,9 @@ func decodePositions(b delta.Block, into map[string]assigned) error {
 		data = rest
 		if deleted {
 			delete(into, string(key))
+			continue
+		}
+		if _, known := into[string(key)]; known && planted.On("first-position-wins") {
 			continue
 		}
 		into[string(key)] = a

@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/sinks"
 )
@@ -182,6 +183,9 @@ func (s *ioSink[T]) prepare(ctx context.Context, m flow.Mark) error {
 		return fmt.Errorf("prepare epoch %d of sink: %w", m.Epoch, err)
 	}
 	fault.Point("epoch/output-prepared")
+	if token != nil && planted.On("commit-at-prepare") {
+		err, token = s.w.(sinks.Committer).Commit(ctx, [][]byte{token}), nil
+	}
 	s.t.post(sinkFlushed{m.Epoch, s.commits, token})
-	return nil
+	return err
 }

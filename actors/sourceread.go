@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/planted"
 	"github.com/millrace-io/millrace/sources"
 )
 
@@ -113,6 +114,9 @@ func (h *Head[T]) readOnce(ctx context.Context, s *split[T], from *flow.Position
 		c.works()
 		*from = append((*from)[:0], f.Next...)
 		end := f.end
+		if planted.On("position-of-what-was-read-ahead") {
+			s.position, s.changed = append(flow.Position{}, f.Next...), true
+		}
 		s.full <- f
 		h.t.Bell().Ring()
 		if end {

@@ -24,6 +24,7 @@ type SteppedJob struct {
 	timers  []*virtualTimer
 	last    func() // runs when no I/O is left
 	killed  bool
+	pace    int
 	started error
 }
 
@@ -236,6 +237,14 @@ func (s *SteppedJob) Kill() {
 	s.tasks, s.inbox = nil, nil
 }
 
+// Pace bounds how many frozen entries a task encodes in a turn; 0: as many as always. Few make a small state take as long as a large one.
+func (s *SteppedJob) Pace(n int) {
+	s.pace = n
+	for _, t := range s.tasks {
+		t.pace = n
+	}
+}
+
 // Over says whether the job has ended by itself.
 func (s *SteppedJob) Over() bool {
 	select {
@@ -258,7 +267,7 @@ func (s *SteppedJob) send(t *Task, msg any) { t.post(msg) }
 
 // spawn implements host.
 func (s *SteppedJob) spawn(t *Task) {
-	t.spawn, t.park = s.goIO, s.Park
+	t.spawn, t.park, t.pace = s.goIO, s.Park, s.pace
 	s.tasks = append(s.tasks, &steppedTask{Task: t})
 }
 

@@ -76,6 +76,7 @@ type Task struct {
 
 	spawn   func(f func())   // starts an I/O goroutine
 	park    parker           // how it waits, in a simulation; nil: it blocks
+	pace    int              // the most frozen entries encoded at once, in a simulation; 0: as many as it says
 	stepped bool             // Stepped takes the task's turns: it opens pollers itself
 	onCut   func(flow.Epoch) // for Stepped; nil: nobody asks
 	opened  []io.Closer      // pollers that it opened

@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/invariants"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // advance takes every step that is possible now and hands out the answer. Each input ends in it.
@@ -38,7 +39,7 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 // lastComplete says whether the epoch to finish on is complete. When a job's batches were all there was to do, and the last of
 // them brought the end of input, one more tells so.
 func (c *Coordinator) lastComplete() bool {
-	return c.last && c.completed == c.started && (c.ended || c.stop || c.ends.missing > 0)
+	return c.last && (c.completed == c.started || planted.On("finish-on-an-abandoned-epoch")) && (c.ended || c.stop || c.ends.missing > 0)
 }
 
 // start starts an epoch. endsBatch says that it ends the batch that was read; in real time that is a matter of time.
@@ -72,6 +73,10 @@ func (c *Coordinator) record(nowNS int64) {
 	c.aligned = c.started
 	c.wait(recording, nowNS)
 	c.recordsPlan = c.plan == ready || c.plan == planned
+	if planted.On("abandoned-epoch-not-carried") {
+		c.completed = c.started - 1
+		c.pending = c.pending[len(c.pending)-1:]
+	}
 	c.add(Do{Kind: Record, Epoch: c.started, From: c.completed + 1, Batch: c.batch - 1, Plan: c.recordsPlan})
 }
 
@@ -117,7 +122,7 @@ func (c *Coordinator) answer(task int, e flow.Epoch) {
 // answeredAll says whether all tasks have answered for all pending epochs: abandoned ones are carried into the same record.
 func (c *Coordinator) answeredAll() bool {
 	for _, e := range c.pending {
-		if e.missing > 0 {
+		if e.missing > 0 && (e.missing > 1 || !planted.On("record-before-all-have-answered")) {
 			return false
 		}
 	}

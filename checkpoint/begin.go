@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // Begin takes a slot: the next attempt starts from the newest epoch. The engine calls it at start and at each restart after
@@ -20,6 +21,9 @@ func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) {
 	l.mu.Lock()
 	err, first := l.usable(), l.begun == 0
 	l.mu.Unlock()
+	if err == nil && first && planted.On("sweep-before-the-slot") {
+		l.sweep(ctx)
+	}
 	if err == nil && l.chain.headData == nil {
 		err = l.firstHead(ctx)
 	}

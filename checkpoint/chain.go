@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // remedy is what a person can do about damage.
@@ -153,7 +154,7 @@ func (l *Log) lastSlot(ctx context.Context, h head) (last *record, err error) {
 	}
 	for {
 		data, err := readSmall(ctx, l.o.Store, slotName(c.slot+1))
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, ErrNotFound) || last != nil && planted.On("no-probe-behind-the-head") {
 			return last, nil
 		}
 		next, err := l.checkSlot(c.slot+1, data, err, nil, h.epoch)

@@ -8,6 +8,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // Complete makes epoch e durable: the changed entries of all tasks of this process as one segment (none when there are no
@@ -54,6 +55,9 @@ func (l *Log) complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, 
 		}
 		segment = []run{r}
 		fault.Point("checkpoint/segment-durable")
+		if len(l.runs) > 2 && planted.On("segment-not-in-the-record") {
+			segment = nil
+		}
 	}
 	err = l.take(ctx, func(chain) *record {
 		return &record{kind: epochRecord, attempt: attempt, epoch: e, plan: l.o.Plan, runs: l.pin(segment), meta: meta}
@@ -87,7 +91,9 @@ func (l *Log) unpin(segment []run, taken bool) {
 	pinned := l.pinned
 	l.pinned = nil
 	if !taken {
-		l.torn = append(l.torn, segment...)
+		if !planted.On("torn-segment-forgotten") {
+			l.torn = append(l.torn, segment...)
+		}
 		l.doubt = append(l.doubt, pinned...)
 		return
 	}

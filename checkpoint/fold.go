@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
-// foldLevelBytes is the size up to which runs count as the smallest.
+// foldLevelBytes is the size up to which runs count as of the smallest unless configured.
 const foldLevelBytes = 4 << 10
 
 // Fold merges runs while some are due, and deletes files that no kept epoch names. The next epoch's record names the merged run; a
@@ -28,7 +29,7 @@ func (l *Log) Fold(ctx context.Context) error {
 			return err
 		}
 		l.deleteDead(ctx)
-		from, ok := due(runs, l.o.FoldRuns)
+		from, ok := due(runs, l.o.FoldRuns, l.o.FoldBytes)
 		if !ok {
 			return nil
 		}
@@ -48,7 +49,7 @@ func (l *Log) Fold(ctx context.Context) error {
 // third of that and all hold twice as many: so restore reads at most about three times the base, or that and the segments of the
 // last few epochs. Otherwise the newest runs of similar
 // size once there are fanOut of them, so an entry is rewritten once for each factor of fanOut in size.
-func due(runs []run, fanOut int) (from int, ok bool) {
+func due(runs []run, fanOut int, smallest int64) (from int, ok bool) {
 	if len(runs) < 2 {
 		return 0, false
 	}
@@ -66,8 +67,8 @@ func due(runs []run, fanOut int) (from int, ok bool) {
 	for level := 0; from > 0 || level == 0; level++ {
 		from = len(runs)
 		alike := 0
-		for ; from > 0 && sizeLevel(runs[from-1], fanOut) <= level; from-- {
-			if sizeLevel(runs[from-1], fanOut) == level {
+		for ; from > 0 && sizeLevel(runs[from-1], fanOut, smallest) <= level; from-- {
+			if sizeLevel(runs[from-1], fanOut, smallest) == level {
 				alike++
 			}
 		}
@@ -78,9 +79,9 @@ func due(runs []run, fanOut int) (from int, ok bool) {
 	return 0, false
 }
 
-// sizeLevel is 0 up to foldLevelBytes, and one more for each factor of fanOut.
-func sizeLevel(r run, fanOut int) (level int) {
-	for limit := int64(foldLevelBytes); r.size > limit; level++ {
+// sizeLevel is 0 up to smallest, and one more for each factor of fanOut.
+func sizeLevel(r run, fanOut int, smallest int64) (level int) {
+	for limit := smallest; r.size > limit; level++ {
 		if limit > math.MaxInt64/int64(fanOut) {
 			return level + 1
 		}
@@ -105,6 +106,9 @@ func (l *Log) fold(ctx context.Context, inputs []run, oldest bool) error {
 		return errors.New("its runs were replaced meanwhile")
 	}
 	l.runs = slices.Concat(l.runs[:at], []run{merged}, l.runs[at+len(inputs):])
+	if planted.On("fold-loses-a-concurrent-segment") {
+		l.runs = l.runs[:at+1]
+	}
 	for _, r := range inputs {
 		l.dead = append(l.dead, r.name)
 	}

@@ -14,7 +14,7 @@ func policy(t *testing.T, live, size int64, epochs int) (written, worst int64, m
 	for e := 1; e <= epochs; e++ {
 		runs = append(runs, run{name: fmt.Sprint(e), size: size, first: flow.Epoch(e), last: flow.Epoch(e)})
 		for steps := 0; ; steps++ {
-			from, ok := due(runs, foldRunsDefault)
+			from, ok := due(runs, foldRunsDefault, foldLevelBytes)
 			if !ok {
 				break
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // slotPrefix begins the names of slots; they sort by number.
@@ -39,6 +40,9 @@ func (l *Log) horizon() uint64 {
 		return min(1, c.headSynced)
 	case len(c.older) == 0:
 		return min(c.newest.slot, c.headSynced)
+	}
+	if planted.On("slots-of-the-synced-head-deleted") {
+		return c.newest.slot
 	}
 	return min(c.older[len(c.older)-1].slot, c.headSynced)
 }
@@ -81,7 +85,7 @@ func (l *Log) deleteDead(ctx context.Context) {
 // written, of the next one, and of records that may exist. The caller holds mu.
 func (l *Log) named() map[string]bool {
 	lists := [][]run{l.runs, l.pinned, l.torn, l.doubt}
-	if l.chain.newest != nil {
+	if l.chain.newest != nil && !planted.On("garbage-of-the-newest-epoch") {
 		lists = append(lists, l.chain.newest.runs)
 	}
 	for _, r := range l.chain.older {
@@ -89,6 +93,9 @@ func (l *Log) named() map[string]bool {
 	}
 	for p := range l.pins {
 		lists = append(lists, p.record.runs)
+	}
+	if planted.On("garbage-of-the-record-being-written") {
+		lists[1] = nil
 	}
 	names := map[string]bool{}
 	for _, list := range lists {

@@ -21,6 +21,7 @@ type Options struct {
 	Plan      Plan   // must match the plan of the newest complete epoch, but for what Evolve can rewrite
 	KeyGroups int    // of a new lineage; 0 means flow.DefaultKeyGroups. An existing lineage keeps its own: Log.KeyGroups
 	FoldRuns  int    // runs of similar size that are folded into one; 0 means 24, at least 2
+	FoldBytes int64  // runs up to this size count as of the smallest; 0 means 4 KiB
 	Retain    int    // newest complete epochs that are kept, the newest included; 0 means 2, at most RetainMax
 
 	// From is a savepoint with which a new lineage begins: at its epoch, with its state. Nothing is ever written to it. Once the lineage
@@ -103,6 +104,9 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	if o.FoldRuns == 0 {
 		o.FoldRuns = foldRunsDefault
+	}
+	if o.FoldBytes == 0 {
+		o.FoldBytes = foldLevelBytes
 	}
 	if o.FoldRuns < 2 {
 		return nil, fmt.Errorf("open checkpoints of job %q: Options.FoldRuns is %d, want at least 2", o.Job, o.FoldRuns)

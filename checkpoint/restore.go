@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // Restore hands all blocks of the newest epoch to f, oldest run first, so later entries of a key win; folded runs hold
@@ -27,6 +29,10 @@ func (l *Log) Restore(ctx context.Context, f func(delta.Block) error) error {
 		return nil
 	}
 	runs := r.runs
+	if planted.On("newest-run-restored-first") {
+		runs = slices.Clone(runs)
+		slices.Reverse(runs)
+	}
 	if evolve {
 		var err error
 		if runs, err = l.evolve(ctx); err != nil {

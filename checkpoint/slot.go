@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/fault"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // ownSlotsMax bounds how many slots of uncertain outcome are adopted in a row: each failed Complete or Begin leaves at most
@@ -73,7 +74,7 @@ func (l *Log) adopt(ctx context.Context, slot uint64) error {
 	if err != nil {
 		return err
 	}
-	if r.writer != l.writer || r.prev != l.chain.hash {
+	if (r.writer != l.writer || r.prev != l.chain.hash) && !planted.On("slot-of-another-run-adopted") {
 		return l.fail(fmt.Errorf("slot %d of job %q (attempt %d, epoch %d): %w; stop one of them", slot, l.o.Job, r.attempt, r.epoch, ErrTaken))
 	}
 	l.advance(r, sha256.Sum256(data))

@@ -8,6 +8,7 @@ import (
 	"math/bits"
 
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // winners finds the newest entry of each key among the entries of one key group of one state. It is used again for the
@@ -103,6 +104,10 @@ func (w *winners) decide() {
 			}
 			if old := &w.entries[uint32(slot)-1]; bytes.Equal(w.key(old), key) {
 				old.beaten = true
+				if planted.On("fold-keeps-the-oldest") {
+					old.beaten, e.beaten = false, true
+					break
+				}
 				w.index[at] = tag | uint64(i+1)
 				break
 			}

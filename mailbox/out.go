@@ -1,6 +1,9 @@
 package mailbox
 
-import "github.com/millrace-io/millrace/flow"
+import (
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/planted"
+)
 
 // Outlet is a task's end of an edge with the record type rubbed off. One goroutine, the task's loop, calls it.
 type Outlet interface {
@@ -105,6 +108,10 @@ func (o *Out[T]) send(i int) {
 	o.seq[i]++
 	b.Seq, b.Attempt = o.seq[i], o.attempt
 	if len(o.pending[i]) > 0 || !o.lanes[i].TrySend(b) {
+		if planted.On("refused-batch-lost") {
+			o.seq[i]--
+			return
+		}
 		o.pending[i] = append(o.pending[i], b)
 		o.refused++
 	}
@@ -149,6 +156,10 @@ func (o *Out[T]) mark(m flow.Mark) {
 	for i := range o.open {
 		if o.open[i] == nil {
 			o.open[i] = o.pool.Get()
+		}
+		if b := o.open[i]; len(b.Records) > 0 && planted.On("barrier-overtakes-records") {
+			o.open[i] = o.pool.Get()
+			defer func() { o.open[i] = b }()
 		}
 		o.open[i].Mark = m
 		o.send(i)

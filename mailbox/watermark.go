@@ -1,6 +1,9 @@
 package mailbox
 
-import "github.com/millrace-io/millrace/flow"
+import (
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/planted"
+)
 
 // Watermarks coalesces the watermarks of a task's inputs: the minimum over those that are neither idle nor ended,
 // monotone. It is arithmetic only.
@@ -87,7 +90,7 @@ func (w *Watermarks) advance() bool {
 			low, any = min(low, l.ns), true
 		}
 	}
-	if !any {
+	if !any || planted.On("watermark-of-the-fastest-lane") {
 		low = w.promised()
 	}
 	if low <= w.outN {

@@ -2,6 +2,7 @@ package operators
 
 import (
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/planted"
 	"github.com/millrace-io/millrace/state"
 )
 
@@ -91,6 +92,9 @@ func (x *aligned[K, T, A, V]) advance(ns int64) {
 // rebuild fills the buckets from the state.
 func (x *aligned[K, T, A, V]) rebuild() {
 	x.stale = false
+	if planted.On("panes-not-rebuilt") {
+		return
+	}
 	x.prefetch = x.env.Store.Prefetcher(x.id)
 	for i := range x.stage {
 		x.stage[i].due.reset()
@@ -139,6 +143,9 @@ func (x *aligned[K, T, A, V]) fire(stage int, p int64, d *dueKey[K, A]) {
 		x.emitPane(stage, d, p, &x.pane)
 	}
 	next := x.nextPane(s, d.hash, d.key, p+1)
+	if planted.On("second-pane-forgotten") {
+		next = never
+	}
 	if stage == ending && !x.config.All {
 		if x.forget(s, d, p, next); next == never {
 			x.keys.delete(d.hash, d.key)

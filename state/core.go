@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // core is a table in memory, whatever the types of its keys and values: parts by key group, and the cooperative snapshot.
@@ -144,7 +145,7 @@ func (c *core) note(g int, pos uint32) {
 //go:noinline
 func (c *core) firstWrite(g int, pos uint32) {
 	st := &c.parts[g].sl.status[pos]
-	if st.epoch != 0 {
+	if st.epoch != 0 && !planted.On("frozen-entry-overwritten") {
 		c.encode(g, pos)
 	}
 	st.epoch = c.epoch
@@ -163,8 +164,13 @@ func (c *core) bury(g int, pos uint32) {
 	p := &c.parts[g]
 	st := &p.sl.status[pos]
 	if st.epoch != 0 && st.epoch != c.epoch {
-		c.encode(g, pos)
+		if !planted.On("frozen-entry-removed") {
+			c.encode(g, pos)
+		}
 		st.epoch = 0
+	}
+	if planted.On("deletion-not-in-the-snapshot") {
+		return
 	}
 	if (st.epoch == 0 || st.marks&markBorn == 0) && !c.volatile {
 		c.keyBuf = c.appendKey(c.keyBuf[:0], p, p.sl.at(pos).key)

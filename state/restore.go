@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // restore applies a block.
@@ -19,9 +20,12 @@ func (c *core) restore(group flow.KeyGroup, count int, data []byte) error {
 		p, k := &c.parts[g], stringOf(key)
 		i, pos, ok := c.find(g, h, want, k)
 		if deleted {
-			if ok {
+			if ok && !planted.On("deletion-not-restored") {
 				c.release(g, i, pos)
 			}
+			return nil
+		}
+		if ok && planted.On("older-entry-wins") {
 			return nil
 		}
 		if !ok {

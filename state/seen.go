@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/internal/agenda"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // Seen is a set of keys, each of them until a time of its own, which is an event time if the caller's are. Those whose time has
@@ -120,6 +121,9 @@ func (x *seen) Forget(nowNS int64, n int) (more bool) {
 		return x.forgetStored(nowNS, n)
 	}
 	for range n {
+		if planted.On("seen-key-forgotten-early") {
+			nowNS += 1_000_000_000
+		}
 		c, ok := x.due.Pop(nowNS)
 		if !ok {
 			return false

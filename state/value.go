@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/codec"
+	"github.com/millrace-io/millrace/internal/planted"
 )
 
 // timed is a value with the instant it expires at.
@@ -34,7 +35,9 @@ func (l *lifetime) end() int64 {
 }
 
 // over says whether a value is past its instant.
-func (l *lifetime) over(expireNS int64) bool { return expireNS != 0 && expireNS <= l.clock.NowNS }
+func (l *lifetime) over(expireNS int64) bool {
+	return expireNS != 0 && expireNS <= l.clock.NowNS && !planted.On("expired-value-seen")
+}
 
 // Value is one value for each key. Its methods are about the current key and are called by the operator's user code only.
 type Value[V any] struct{ slot valueSlot[V] }

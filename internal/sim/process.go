@@ -6,12 +6,14 @@ import (
 
 	"github.com/millrace-io/millrace/actors"
 	"github.com/millrace-io/millrace/checkpoint"
+	"github.com/millrace-io/millrace/flow"
 )
 
 // process runs the job until it ends, or is killed.
 type process struct {
 	w      *world
 	number int
+	log    *checkpoint.Log
 	job    *actors.SteppedJob
 	zombie bool // another has taken over
 	peeks  bool // only looks, without faults
@@ -47,7 +49,14 @@ func (w *world) start() {
 	if w.s.rate[refuses] > 0 {
 		refuse = func() bool { return w.strikes(refuses) }
 	}
-	p.job = actors.StepJob(r.Job(log, func() int64 { return w.now }, refuse))
+	c := r.Job(log, func() int64 { return w.now }, refuse)
+	build := c.Build
+	c.Build = func(ctx context.Context, attempt flow.Attempt) (*actors.Deployment, error) {
+		w.Attempts++
+		return build(ctx, attempt)
+	}
+	p.log, p.job = log, actors.StepJob(c)
+	p.job.Pace(w.s.pace)
 	w.procs = append(w.procs, p)
 }
 
@@ -58,7 +67,8 @@ func (w *world) strike() {
 	}
 	p := w.procs[len(w.procs)-1]
 	switch {
-	case w.strikes(crash):
+	case w.strikes(crash), w.doomed > 0 && w.steps >= w.doomed:
+		w.doomed = 0
 		w.kill(p)
 	case w.strikes(powerCut):
 		for len(w.procs) > 0 {
@@ -79,6 +89,7 @@ func (w *world) strike() {
 // kill ends a process as it stands.
 func (w *world) kill(p *process) {
 	w.forget(p)
+	w.Folds += int(p.log.Stats().Folds)
 	w.stepping = p
 	p.job.Kill()
 	w.stepping = nil

@@ -89,14 +89,16 @@ func TestSeeds(t *testing.T) {
 		sum.Steps += c.Steps
 		sum.Processes += c.Processes
 		sum.Epochs += c.Epochs
+		sum.Folds += c.Folds
+		sum.Attempts += c.Attempts
 		for f, n := range c.Faults {
 			sum.Faults[f] += n
 		}
 		return true
 	})
 	took := time.Since(begin)
-	t.Logf("%d seeds in %v, %.0f a second: %d steps, %d processes, %d epochs, faults %v",
-		finished, took.Round(time.Millisecond), float64(finished)/took.Seconds(), sum.Steps, sum.Processes, sum.Epochs, fmt.Sprint(sum.Faults))
+	t.Logf("%d seeds in %v, %.0f a second: %d steps, %d processes, %d attempts, %d epochs, %d folds, faults %v",
+		finished, took.Round(time.Millisecond), float64(finished)/took.Seconds(), sum.Steps, sum.Processes, sum.Attempts, sum.Epochs, sum.Folds, fmt.Sprint(sum.Faults))
 }
 
 // The same seed takes the same steps, at the same times, whatever else the machine does.

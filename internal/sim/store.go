@@ -68,6 +68,9 @@ func (s store) op(what string, changes bool, do func() error) error {
 	if changes && err == nil {
 		w.disk.version++
 		if w.strikes(storeLost) {
+			if w.s.rate[crash] > 0 && w.rng.IntN(3) == 0 { // what is not known for sure is worth a crash before it is
+				w.doomed = w.steps + w.rng.IntN(200)
+			}
 			return fmt.Errorf("%s, which was done: %w", what, errInjected)
 		}
 	}

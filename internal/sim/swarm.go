@@ -63,6 +63,8 @@ type swarm struct {
 	commitEvery, checkpointEvery, timeout  time.Duration
 	tick                                   time.Duration // the longest step
 	epochFailures, restarts, folds, retain int
+	pace                                   int // of encoding
+	foldBytes                              int64
 	weights                                [8]float64 // by which steps are drawn
 	fences                                 bool       // the outside refuses writers of older attempts
 	first                                  []string   // steps between the sources and the branches
@@ -78,31 +80,33 @@ type branch struct {
 
 // chances are the rates at which faults come when they come, for each chance they have.
 var chances = map[string]float64{
-	crash: 0.002, powerCut: 0.002, zombie: 0.001, stop: 0.001, rescale: 1, storeFails: 0.02, storeLost: 0.02, storeSlow: 0.2,
-	sinkFails: 0.005, sinkLost: 0.05, sinkSlow: 0.1, readFails: 0.01, panics: 0.001, refuses: 0.05,
+	crash: 0.002, powerCut: 0.002, zombie: 0.001, stop: 0.001, rescale: 1, storeFails: 0.02, storeLost: 0.05, storeSlow: 0.2,
+	sinkFails: 0.01, sinkLost: 0.05, sinkSlow: 0.1, readFails: 0.01, panics: 0.001, refuses: 0.05,
 }
 
 func draw(o Options) swarm {
 	rng := rand.New(rand.NewPCG(o.Seed, 1))
 	from := func(n ...int) int { return n[rng.IntN(len(n))] }
 	in := func(a, b time.Duration) time.Duration { return a + time.Duration(rng.Int64N(int64(b-a))) }
-	s := swarm{rate: map[string]float64{}, steps: from(300, 1000, 3000)}
+	s := swarm{rate: map[string]float64{}, steps: from(300, 1000, 3000, 10000)}
 	for _, f := range faults {
 		on, scale := rng.IntN(2) == 0, 0.5+3*rng.Float64()*rng.Float64()
 		if on && !slices.Contains(o.Without, f) {
 			s.rate[f] = chances[f] * scale
 		}
 	}
-	s.sources, s.splits, s.records, s.keys = from(1, 1, 2), from(1, 2, 3), from(10, 40, 120), from(1, 3, 10, 40)
+	s.sources, s.splits, s.records, s.keys = from(1, 1, 2), from(1, 2, 3), from(10, 40, 40, 120, 300), from(1, 3, 10, 40, 400)
 	s.skew = 1 + rng.Float64()*rng.Float64()*4
 	s.gap, s.polls = time.Duration(from(0, 0, 200, 1000, 3000))*time.Microsecond, rng.IntN(3) == 0
 	s.parallelism, s.keyGroups = from(1, 2, 3, 4), from(4, 8, 128)
 	s.batch, s.lane = from(1, 2, 3, 8, 64), from(1, 2, 4, 64)
 	s.commitEvery = in(10*time.Millisecond, time.Duration(from(11, 15, 40))*time.Millisecond)
-	s.checkpointEvery = s.commitEvery + in(0+1, 60*time.Millisecond)
+	s.checkpointEvery = s.commitEvery + time.Duration(from(0, 0, 5, 60))*time.Millisecond
 	s.timeout = in(20*time.Millisecond, time.Second)
 	s.tick = time.Duration(from(10, 30, 100, 300)) * time.Microsecond
-	s.epochFailures, s.restarts, s.folds, s.retain = from(1, 2, 3), from(1, 5, 10), from(2, 3, 8), from(2, 2, 4)
+	s.epochFailures, s.restarts, s.folds, s.retain = from(1, 2, 3), from(1, 5, 10), from(2, 2, 3, 8), from(2, 2, 4)
+	s.pace, s.foldBytes = from(0, 1, 3), int64(from(0, 100, 300, 1000))
+	s.gap = min(s.gap, 400*time.Millisecond/time.Duration(s.records))
 	for i := range s.weights {
 		s.weights[i] = 1 / float64(from(1, 1, 1, 4, 20))
 	}

@@ -22,7 +22,9 @@ const (
 	startNS = int64(1_000_000_000) // when the world begins
 	slowNS  = int64(30_000_000)    // the longest that something slow takes
 	// stepsMax is how many steps a run may take behind its faults.
-	stepsMax = 100_000
+	stepsMax = 150_000
+	// startsMax is how many attempts a run may begin behind its faults.
+	startsMax = 60
 )
 
 // world is all that there is in a run.
@@ -33,12 +35,14 @@ type world struct {
 	now      int64
 	steps    int
 	healed   int // the step from which on there are no faults; 0: there are
+	before   int // attempts until then
 	disk     *disk
 	out      *outside
 	events   [][]Event // by split
 	procs    []*process
 	stepping *process
 	started  int // processes
+	doomed   int // the step at which the newest process crashes; 0: it does not
 	finished bool
 	trace    hash.Hash64
 	units    []unit
@@ -56,6 +60,7 @@ type world struct {
 // Counts is what happened in a run.
 type Counts struct {
 	Steps, Processes, Epochs int
+	Attempts, Folds          int
 	Faults                   map[string]int
 	Trace                    uint64 // a hash of all steps with their times
 }
@@ -129,8 +134,8 @@ func (w *world) step() {
 	if w.steps > w.s.steps && w.healed == 0 {
 		w.heal()
 	}
-	if w.healed > 0 && w.steps-w.healed > stepsMax {
-		w.violates("not finished %d steps after the last fault", stepsMax)
+	if w.healed > 0 && (w.steps-w.healed > stepsMax || w.Attempts-w.before > startsMax) {
+		w.violates("not finished %d steps and %d attempts after the last fault", w.steps-w.healed, w.Attempts-w.before)
 		return
 	}
 	w.strike()
@@ -157,9 +162,14 @@ func (w *world) step() {
 
 // heal ends the faults: what runs now is left alone until it has finished.
 func (w *world) heal() {
+	w.before = w.Attempts
 	w.healed, w.s.tick = w.steps, min(w.s.tick, 10*time.Microsecond)
 	for len(w.procs) > 1 {
 		w.kill(w.procs[0])
+	}
+	w.s.pace = 0
+	for _, p := range w.procs {
+		p.job.Pace(0)
 	}
 }
 
@@ -222,7 +232,7 @@ func (w *world) rehearse(parallelism int) (*rig.Rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Log.FoldRuns = w.s.folds
+	r.Log.FoldRuns, r.Log.FoldBytes = w.s.folds, w.s.foldBytes
 	w.rehearsals[parallelism] = r
 	return r, nil
 }
