@@ -87,7 +87,7 @@ var testLayers = map[string][]string{
 // homes lists, for each third-party library, the only rooms that may import it. A library that is not listed is an error.
 var homes = map[string][]string{
 	"github.com/asynkron/protoactor-go":       {"actors"},
-	"github.com/IBM/sarama":                   {"sources/kafkasource", "sinks/kafkasink", "internal/kafka", "benchmarks/kafka"},
+	"github.com/IBM/sarama":                   {"sources/kafkasource", "sinks/kafkasink", "internal/kafka", "benchmarks/kafka", "benchmarks/exactlyonce"},
 	"github.com/rcrowley/go-metrics":          {"internal/kafka"}, // sarama's registry, to be switched off
 	"golang.org/x/time":                       {"sources"},
 	"github.com/xdg-go/scram":                 {"sources/kafkasource", "sinks/kafkasink", "internal/kafka"}, // sarama leaves SCRAM to its user

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/millrace-io/millrace/benchmarks/harness"
+	"github.com/millrace-io/millrace/benchmarks/kafka/topics"
 )
 
 // windowSeconds is how long the floor takes to copy the records: long enough that Millrace, which needs less, has epochs in
@@ -37,7 +38,7 @@ type field struct {
 	partitions int
 	records    int64
 	prefix     string // of the topics of this run
-	topics     *topics
+	topics     *topics.Set
 	runs       int
 }
 
@@ -47,10 +48,10 @@ func (f *field) prepare(ctx context.Context, window time.Duration) (b harness.Be
 		return b, fmt.Errorf("%d partitions and %d records, want at least 1 and 0", f.partitions, f.records)
 	}
 	f.prefix = fmt.Sprintf("bench-%d-%d-", os.Getpid(), time.Now().UnixNano())
-	if f.topics, err = openTopics(f.brokers); err != nil {
+	if f.topics, err = topics.Open(f.brokers, settings()); err != nil {
 		return b, err
 	}
-	if err := f.topics.create(ctx, f.input(), f.partitions); err != nil {
+	if err := f.topics.Create(ctx, f.input(), f.partitions, nil); err != nil {
 		return b, err
 	}
 	if f.records == 0 {
@@ -92,7 +93,7 @@ func (f *field) input() string { return f.prefix + "in" }
 func (f *field) output(ctx context.Context) (string, error) {
 	f.runs++
 	name := fmt.Sprintf("%sout-%d", f.prefix, f.runs)
-	return name, f.topics.create(ctx, name, f.partitions)
+	return name, f.topics.Create(ctx, name, f.partitions, nil)
 }
 
 // contestant copies all records into a topic of its own, which is read back and hashed behind the window.
@@ -115,7 +116,7 @@ func (f *field) contestant(name string, run copier) harness.Contestant {
 			if err != nil {
 				return 0, err
 			}
-			return hash, f.topics.remove(out)
+			return hash, f.topics.Remove(out)
 		},
 	}
 }
@@ -130,4 +131,4 @@ func (f *field) notes(harness.Report) []string {
 }
 
 // close removes the topics of this run.
-func (f *field) close() error { return f.topics.close() }
+func (f *field) close() error { return f.topics.Close() }

@@ -1,4 +1,5 @@
-package main
+// Package topics makes the topics of a benchmark on a broker, and removes them in the end.
+package topics
 
 import (
 	"context"
@@ -11,15 +12,16 @@ import (
 	"github.com/millrace-io/millrace/benchmarks/harness"
 )
 
-// topics makes topics and removes in the end those that are left.
-type topics struct {
+// Set makes topics and removes in the end those that are left.
+type Set struct {
 	client sarama.Client
 	admin  sarama.ClusterAdmin
 	made   map[string]bool
 }
 
-func openTopics(brokers []string) (*topics, error) {
-	client, err := sarama.NewClient(brokers, settings())
+// Open connects.
+func Open(brokers []string, settings *sarama.Config) (*Set, error) {
+	client, err := sarama.NewClient(brokers, settings)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %v: %w; start a broker with make kafka", brokers, err)
 	}
@@ -27,12 +29,15 @@ func openTopics(brokers []string) (*topics, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to %v: %w", brokers, err), client.Close())
 	}
-	return &topics{client, admin, map[string]bool{}}, nil
+	return &Set{client, admin, map[string]bool{}}, nil
 }
 
-// create makes a topic and waits until all its partitions have a leader.
-func (t *topics) create(ctx context.Context, name string, partitions int) error {
-	detail := &sarama.TopicDetail{NumPartitions: int32(partitions), ReplicationFactor: 1}
+// Create makes a topic, configured as config says if that is not nil, and waits until all its partitions have a leader.
+func (t *Set) Create(ctx context.Context, name string, partitions int, config map[string]string) error {
+	detail := &sarama.TopicDetail{NumPartitions: int32(partitions), ReplicationFactor: 1, ConfigEntries: map[string]*string{}}
+	for key, value := range config {
+		detail.ConfigEntries[key] = &value
+	}
 	if err := t.admin.CreateTopic(name, detail, false); err != nil {
 		return fmt.Errorf("create topic %s: %w", name, err)
 	}
@@ -48,21 +53,21 @@ func (t *topics) create(ctx context.Context, name string, partitions int) error 
 	return fmt.Errorf("topic %s: no leader for each of its %d partitions within 10 s", name, partitions)
 }
 
-// led says whether all partitions of a topic have a leader. An error means not yet.
-func (t *topics) led(name string, partitions int) bool {
+// led says whether all partitions of a topic have a leader that knows it is. An error means not yet.
+func (t *Set) led(name string, partitions int) bool {
 	if t.client.RefreshMetadata(name) != nil {
 		return false
 	}
 	for p := range partitions {
-		if _, err := t.client.Leader(name, int32(p)); err != nil {
+		if _, err := t.client.GetOffset(name, int32(p), sarama.OffsetNewest); err != nil {
 			return false
 		}
 	}
 	return true
 }
 
-// remove deletes a topic.
-func (t *topics) remove(name string) error {
+// Remove deletes a topic.
+func (t *Set) Remove(name string) error {
 	delete(t.made, name)
 	if err := t.admin.DeleteTopic(name); err != nil {
 		return fmt.Errorf("delete topic %s: %w", name, err)
@@ -70,14 +75,14 @@ func (t *topics) remove(name string) error {
 	return nil
 }
 
-// close deletes what is left and disconnects.
-func (t *topics) close() error {
+// Close deletes what is left and disconnects.
+func (t *Set) Close() error {
 	if t == nil { // never connected
 		return nil
 	}
 	var errs []error
 	for name := range t.made {
-		errs = append(errs, t.remove(name))
+		errs = append(errs, t.Remove(name))
 	}
 	return errors.Join(append(errs, t.admin.Close())...) // closes the client too
 }
