@@ -21,6 +21,7 @@ var (
 	only    = flag.Uint64("seed", 0, "run this one alone")
 	without = flag.String("without", "", "faults and operators to leave out, separated by commas")
 	records = flag.Int("records", 0, "the most records of a split")
+	unalign = flag.Bool("unalign", false, "cut epochs ahead of barriers")
 	trace   = flag.Bool("trace", false, "print every step")
 )
 
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 func options(seed uint64) Options {
-	o := Options{Seed: seed, Records: *records}
+	o := Options{Seed: seed, Records: *records, Unalign: *unalign}
 	if *trace {
 		o.Log = os.Stdout
 	}

@@ -14,6 +14,7 @@ type Options struct {
 	Seed    uint64
 	Without []string // faults and operators that are left out of what the seed draws
 	Records int      // at most so many in each split; 0: what the seed draws
+	Unalign bool     // epochs are cut ahead of barriers, as soon as the seed draws; else never
 	Log     io.Writer
 }
 
@@ -25,6 +26,9 @@ func (o Options) String() string {
 	}
 	if o.Records > 0 {
 		s += fmt.Sprintf(" -records %d", o.Records)
+	}
+	if o.Unalign {
+		s += " -unalign"
 	}
 	return s
 }
@@ -64,6 +68,7 @@ type swarm struct {
 	tick                                   time.Duration // the longest step
 	epochFailures, restarts, folds, retain int
 	pace                                   int // of encoding
+	unalignAfter                           time.Duration
 	foldBytes                              int64
 	weights                                [8]float64 // by which steps are drawn
 	fences                                 bool       // the outside refuses writers of older attempts
@@ -105,6 +110,10 @@ func draw(o Options) swarm {
 	s.timeout = in(20*time.Millisecond, time.Second)
 	s.tick = time.Duration(from(10, 30, 100, 300)) * time.Microsecond
 	s.epochFailures, s.restarts, s.folds, s.retain = from(1, 2, 3), from(1, 5, 10), from(2, 2, 3, 8), from(2, 2, 4)
+	s.unalignAfter = -1
+	if o.Unalign {
+		s.unalignAfter = time.Duration(from(2, 10, 50)) * time.Millisecond
+	}
 	s.pace, s.foldBytes = from(0, 1, 3), int64(from(0, 100, 300, 1000))
 	s.gap = min(s.gap, 400*time.Millisecond/time.Duration(s.records))
 	for i := range s.weights {

@@ -227,7 +227,7 @@ func (w *world) rehearse(parallelism int) (*rig.Rehearsal, error) {
 	r, err := rig.Rehearse(context.Background(), w.topology(), millrace.Config{
 		Parallelism: parallelism, KeyGroups: w.s.keyGroups, BatchRecords: w.s.batch, LaneBatches: w.s.lane,
 		CommitEvery: w.s.commitEvery, CheckpointEvery: w.s.checkpointEvery, EpochTimeout: w.s.timeout, EpochFailuresMax: w.s.epochFailures,
-		RestartsMax: w.s.restarts, RestartMin: 1, RestartMax: 1_000_000, RetainEpochs: w.s.retain,
+		RestartsMax: w.s.restarts, RestartMin: 1, RestartMax: 1_000_000, RetainEpochs: w.s.retain, UnalignAfter: w.s.unalignAfter,
 	})
 	if err != nil {
 		return nil, err
