@@ -8,8 +8,8 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// TransactionalIDs lists those that the brokers know and keep accepts, sorted.
-func (c Cluster) TransactionalIDs(ctx context.Context, keep func(id string) bool) ([]string, error) {
+// TransactionalIDs lists those that the brokers know and keep accepts, sorted. Open says whether the id has a transaction that is not over.
+func (c Cluster) TransactionalIDs(ctx context.Context, keep func(id string, open bool) bool) ([]string, error) {
 	for try := 1; ; try++ {
 		ids, err := c.transactionalIDs(ctx, keep)
 		if err == nil || ctx.Err() != nil || try == settleTriesMax || !IsTransient(err) {
@@ -22,7 +22,10 @@ func (c Cluster) TransactionalIDs(ctx context.Context, keep func(id string) bool
 	}
 }
 
-func (c Cluster) transactionalIDs(ctx context.Context, keep func(id string) bool) (ids []string, err error) {
+// over are the states of an id without an open transaction.
+var over = []string{"Empty", "CompleteCommit", "CompleteAbort", "Dead"}
+
+func (c Cluster) transactionalIDs(ctx context.Context, keep func(id string, open bool) bool) (ids []string, err error) {
 	m, err := c.metadata(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -33,7 +36,7 @@ func (c Cluster) transactionalIDs(ctx context.Context, keep func(id string) bool
 			return nil, fmt.Errorf("list the transactions of %q: %w", addr, err)
 		}
 		for _, s := range states {
-			if keep(s.TransactionalID) {
+			if keep(s.TransactionalID, !slices.Contains(over, s.TransactionState)) {
 				ids = append(ids, s.TransactionalID)
 			}
 		}

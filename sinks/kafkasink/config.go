@@ -36,7 +36,7 @@ type Config struct {
 	// of an epoch and its commit has lost that epoch's output, and says so; until then a job that died hides what is written to its
 	// topics after it from readers of committed records.
 	TransactionTimeout time.Duration
-	// TransactionalIDPrefix begins the transactional ids: prefix-lineage-operator-task-number; default "millrace".
+	// TransactionalIDPrefix begins the transactional ids: prefix-lineage-operator-task-number.attempt; default "millrace".
 	TransactionalIDPrefix string
 
 	Compression string // "none" (default), "gzip", "snappy", "lz4" or "zstd"

@@ -14,56 +14,65 @@ import (
 	"github.com/millrace-io/millrace/sinks"
 )
 
-// handover is what Recover gives to the writers of its attempt: producers that nobody else has. A writer that made them itself
-// could abort, after a long sleep, what a newer attempt has prepared.
+// handover is what Recover gives to the writers of its attempt: producers that nobody else has.
 type handover struct {
-	mu    sync.Mutex
-	given map[string]given // by transactional id
-}
-
-type given struct {
-	attempt  flow.Attempt
-	producer kafka.Producer
+	mu        sync.Mutex
+	attempt   flow.Attempt
+	producers map[string]kafka.Producer // by transactional id
 }
 
 func (h *handover) give(id string, attempt flow.Attempt, p kafka.Producer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.given == nil {
-		h.given = map[string]given{}
+	if attempt != h.attempt {
+		h.attempt, h.producers = attempt, map[string]kafka.Producer{}
 	}
-	h.given[id] = given{attempt, p}
+	h.producers[id] = p
 }
 
 func (h *handover) producer(id string, attempt flow.Attempt) (kafka.Producer, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch g := h.given[id]; {
-	case g.attempt > attempt:
-		return kafka.NoProducer, fmt.Errorf("%w: attempt %d has begun", sinks.ErrFenced, g.attempt)
-	case g.attempt < attempt:
+	p, ok := h.producers[id]
+	switch {
+	case h.attempt > attempt:
+		return kafka.NoProducer, overtaken(h.attempt)
+	case !ok:
 		return kafka.NoProducer, fmt.Errorf("attempt %d writes before Recover", attempt)
-	default:
-		return g.producer, nil
 	}
+	return p, nil
 }
 
-// transactionalID is prefix-lineage-operator-task-number.
+func overtaken(by flow.Attempt) error {
+	return fmt.Errorf("%w: attempt %d has begun", sinks.ErrFenced, by)
+}
+
+// transactionalID is prefix-lineage-operator-task-number.attempt.
+//
+// No two attempts share one. A coordinator that is asked for a new producer aborts the open transaction of the id before it looks at how
+// old the producer is that asks: under a shared id a run that was overtaken would abort what a newer one has prepared.
 func (c Config) transactionalID(at sinks.Instance, task, number int) string {
-	return fmt.Sprintf("%s%d-%d", c.idsOf(at), task, number)
+	return fmt.Sprintf("%s%d-%d.%d", c.idsOf(at), task, number, at.Attempt)
 }
 
 func (c Config) idsOf(at sinks.Instance) string {
 	return c.TransactionalIDPrefix + "-" + at.Lineage + "-" + at.Operator + "-"
 }
 
-// isOf says whether a transactional id is one of the operator's: behind prefix come the task and a number, which may have the
-// attempt behind it. Two numbers make it definite where the name of one operator begins that of another.
-func isOf(id, prefix string) bool {
+// attemptOf says whose a transactional id is, if it is one of the operator's: behind prefix come the task, a number and the attempt, which is
+// 0 where there is none. Two numbers make it definite where the name of one operator begins that of another.
+func attemptOf(id, prefix string) (attempt flow.Attempt, ok bool) {
 	rest, ok := strings.CutPrefix(id, prefix)
 	task, number, both := strings.Cut(rest, "-")
-	number, attempt, once := strings.Cut(number, ".")
-	return ok && both && isNumber(task) && isNumber(number) && (!once || isNumber(attempt))
+	number, text, named := strings.Cut(number, ".")
+	if !ok || !both || !isNumber(task) || !isNumber(number) || named && !isNumber(text) {
+		return 0, false
+	}
+	if named {
+		n, err := strconv.ParseInt(text, 10, 64)
+		return flow.Attempt(n), err == nil
+	}
+	return 0, true
 }
 
 func isNumber(s string) bool {
@@ -132,9 +141,13 @@ type recovery struct {
 	ids    []string
 }
 
-// plan lists the ids: those of tokens, of the tasks that there are or were, and whatever else the brokers know.
+// attemptsSettled is how many attempts before this one have all their ids settled. Each Recover that comes to its end shuts out those before it,
+// so an older attempt can have escaped only if none of so many came so far. Of older ones those with an open transaction are settled: what a job
+// has left over the years must not be asked about at each start.
+const attemptsSettled = 16
+
+// plan lists the ids: those of tokens, of this attempt's tasks, and what the brokers know of older attempts.
 func (r *recovery) plan(ctx context.Context, tokens []sinks.Prepared) error {
-	tasks := r.at.Tasks
 	known := map[string]bool{}
 	add := func(id string) {
 		if !known[id] {
@@ -148,19 +161,31 @@ func (r *recovery) plan(ctx context.Context, tokens []sinks.Prepared) error {
 			return fmt.Errorf("task %d, epoch %d: %w", p.Task, p.Epoch, err)
 		}
 		r.tokens[tok.id] = append(r.tokens[tok.id], p)
-		tasks = max(tasks, p.Task+1)
 		add(tok.id)
 	}
-	for task := range tasks {
+	for task := range r.at.Tasks {
 		for i := range namesKept {
 			add(r.cfg.transactionalID(r.at, task, i))
 		}
 	}
-	found, err := r.cfg.cluster().TransactionalIDs(ctx, func(id string) bool { return isOf(id, r.cfg.idsOf(r.at)) })
+	newest := r.at.Attempt
+	found, err := r.cfg.cluster().TransactionalIDs(ctx, func(id string, open bool) bool {
+		attempt, ours := attemptOf(id, r.cfg.idsOf(r.at))
+		if ours {
+			newest = max(newest, attempt)
+		}
+		return ours && (open || attempt+attemptsSettled >= r.at.Attempt)
+	})
+	if err != nil {
+		return err
+	}
+	if newest > r.at.Attempt {
+		return fmt.Errorf("%w; if the state directory is an older copy, start anew in an empty one", overtaken(newest))
+	}
 	for _, id := range found {
 		add(id)
 	}
-	return err
+	return nil
 }
 
 // idsAtOnce is how many ids are settled at the same time.
@@ -198,13 +223,14 @@ func (r *recovery) settle(ctx context.Context, t *kafka.Transactions) error {
 	if len(r.tokens[t.ID()]) > 0 {
 		fault.Point("kafka/recover-committed")
 	}
-	if !isOf(t.ID(), r.cfg.idsOf(r.at)) {
+	attempt, ours := attemptOf(t.ID(), r.cfg.idsOf(r.at))
+	if !ours {
 		return nil // a token of the lineage that this one began from, which may go on: its writers are not ours to shut out
 	}
 	fault.Point("kafka/recover-init")
 	p, err := t.Init(ctx, kafka.NoProducer, r.cfg.TransactionTimeout)
 	fault.Point("kafka/recover-init-answered")
-	if err == nil {
+	if err == nil && attempt == r.at.Attempt {
 		r.given.give(t.ID(), r.at.Attempt, p)
 	}
 	return err
@@ -217,7 +243,7 @@ func (s Sink[T]) PreparedFor() time.Duration { return s.cfg.TransactionTimeout }
 // checkTransactions reports brokers that cannot list transactions, and a transaction timeout that they refuse. A user who may not
 // read their configuration is told by Recover.
 func (c Config) checkTransactions(ctx context.Context) error {
-	if _, err := c.cluster().TransactionalIDs(ctx, func(string) bool { return false }); err != nil {
+	if _, err := c.cluster().TransactionalIDs(ctx, func(string, bool) bool { return false }); err != nil {
 		return fmt.Errorf("kafka sink: exactly-once needs brokers of Kafka 3.0 or newer that list transactions: %w", err)
 	}
 	const setting = "transaction.max.timeout.ms"

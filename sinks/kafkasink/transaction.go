@@ -128,9 +128,9 @@ func (x *transactions) take() error {
 	return nil
 }
 
-// oneMore is a name of this attempt alone: nothing of an older attempt can meet it, so it needs no Recover before.
+// oneMore is a name more than Recover has made ready.
 func (x *transactions) oneMore() *name {
-	id := x.cfg.transactionalID(x.at, x.at.Task, namesKept+x.extra) + fmt.Sprintf(".%d", x.at.Attempt)
+	id := x.cfg.transactionalID(x.at, x.at.Task, namesKept+x.extra)
 	x.extra++
 	n := &name{Transactions: x.cfg.transactions(id), producer: kafka.NoProducer, state: committed, once: true}
 	x.names = append(x.names, n)

@@ -20,7 +20,7 @@ func TestEpochsOfAProducerRunOut(t *testing.T) {
 	b := connect(t, seeds(t))
 	topic := b.create(t, 1)
 	cfg := exactlyOnce(b, topic)
-	id := topic + "-lineage-sink-0-0"
+	id := topic + "-lineage-sink-0-0.1" // the first of attempt 1
 	tx := transactionOf(t, b, id)
 	newest := kafka.NoProducer
 	for newest.Epoch < 32760 {
