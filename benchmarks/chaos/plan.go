@@ -47,7 +47,7 @@ func (e event) String() string {
 
 const (
 	// earlyWithin of a start the job is still coming up.
-	earlyWithin = 400 * time.Millisecond
+	earlyWithin = 200 * time.Millisecond
 	// earlyPart of the kills at least are that early.
 	earlyPart = 4
 	// pointPart and strangePart: at least one kill in so many is at a point, is a stop. With more of them the other points come again.
