@@ -74,6 +74,8 @@ type reader[T any] struct {
 // connector is a reader with its type rubbed off.
 type connector interface {
 	from() *step
+	reads() *step
+	ships() plan.Ship
 	encodable() error
 	connect(*deployment)
 	attach(*taskBuild)
@@ -91,7 +93,9 @@ func read[T any](p *port[T], s *step, ship plan.Ship, keys scatterer[T], into fu
 	return r
 }
 
-func (r *reader[T]) from() *step { return r.port.step }
+func (r *reader[T]) from() *step      { return r.port.step }
+func (r *reader[T]) reads() *step     { return r.to }
+func (r *reader[T]) ships() plan.Ship { return r.ship }
 
 // encodable says whether T can cross a lane to another process or be channel state, although local lanes encode nothing.
 func (r *reader[T]) encodable() error {
@@ -138,20 +142,20 @@ func (r *reader[T]) attach(tb *taskBuild) {
 	for _, row := range e.lanes {
 		lanes = append(lanes, mailbox.NewReceiver(row[tb.task.Index], tb.task.Attempt, e.values, on))
 	}
-	tb.task.AddLanes(r.edge(e.values, on), lanes)
+	tb.task.AddLanes(r.edge(tb.d, e.values, on), lanes)
 }
 
 // edge is how what is on its way to the step is recorded and restored.
-func (r *reader[T]) edge(values *codec.Encoding[T], on func(*flow.Batch[T])) actors.Edge {
+func (r *reader[T]) edge(d *deployment, values *codec.Encoding[T], on func(*flow.Batch[T])) actors.Edge {
 	port := slices.IndexFunc(r.to.readers, func(c connector) bool { return c == connector(r) })
-	return actors.Edge{Step: r.to.ID, Port: port, Schema: values.SchemaHash(), Hashed: r.ship == plan.Hash, Replay: mailbox.NewReplay(values, on)}
+	return actors.Edge{Step: r.to.ID, Port: port, Schema: values.SchemaHash(), Owner: d.owner(r), Replay: mailbox.NewReplay(values, on)}
 }
 
 // restorable lets a reading without lanes take what was on its way when it had some, before another number of tasks made one chain of two. What
 // cannot be encoded had none.
 func (r *reader[T]) restorable(tb *taskBuild, next func(T)) {
 	if values, err := codec.Derive[T](); err == nil {
-		tb.task.AddEdge(r.edge(values, eachRecord(tb.task.Env, next)))
+		tb.task.AddEdge(r.edge(tb.d, values, eachRecord(tb.task.Env, next)))
 	}
 }
 

@@ -25,7 +25,8 @@ type Edge struct {
 	Step   string // that reads
 	Port   int    // which of its readings
 	Schema uint64 // of the encoding of records
-	Hashed bool   // records go to the task that owns the group of their hash
+	// Owner is the task that gets a record, by its hash and the task that it was on its way to, of whatever number of tasks there were.
+	Owner  func(hash uint64, task int) int
 	Replay Replay
 }
 

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
 )
 
@@ -27,8 +26,8 @@ func (d *Deployment) restoreChannels(all kept) error {
 	return nil
 }
 
-// restoreChannel deals a batch to the owners of its records' key groups, or when they have none to the task that it was on its way to, as
-// far as there is one. That task of the operator also removes it from the next checkpoint: no other writes these keys.
+// restoreChannel deals a batch to the owners of its records. The task that it was on its way to, as far as there is one, removes it from the next
+// checkpoint: no other writes these keys.
 func (d *Deployment) restoreChannel(operator, key string, value []byte) error {
 	task := int(binary.BigEndian.Uint32([]byte(key)))
 	name, batch, err := edgeOf(value)
@@ -49,7 +48,7 @@ func (d *Deployment) restoreChannel(operator, key string, value []byte) error {
 				continue
 			}
 			found = true
-			if err := e.Replay.Load(batch, t.owns(e, task, d.KeyGroups)); err != nil {
+			if err := e.Replay.Load(batch, func(hash uint64) bool { return e.Owner(hash, task) == t.Index }); err != nil {
 				return err
 			}
 		}
@@ -58,16 +57,6 @@ func (d *Deployment) restoreChannel(operator, key string, value []byte) error {
 		return errors.New("they are of another type than the job's, or on another way through it; go on with the version of the job that wrote them until it has been stopped")
 	}
 	return nil
-}
-
-// owns says which records of a batch that was on its way to task are t's.
-func (t *Task) owns(e *Edge, task, groups int) func(hash uint64) bool {
-	return func(hash uint64) bool {
-		if e.Hashed {
-			return flow.TaskOf(flow.KeyGroup(hash&uint64(groups-1)), groups, t.Count) == t.Index
-		}
-		return task%t.Count == t.Index
-	}
 }
 
 // edgeOf divides a recorded entry into the name of its edge and the batch.
