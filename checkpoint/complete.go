@@ -55,7 +55,7 @@ func (l *Log) complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, 
 		}
 		segment = []run{r}
 		fault.Point("checkpoint/segment-durable")
-		if len(l.runs) > 2 && planted.On("segment-not-in-the-record") {
+		if planted.On("segment-not-in-the-record") && len(l.runs) > 2 {
 			segment = nil
 		}
 	}

@@ -23,7 +23,7 @@ func (p *Pool[T]) Get() *flow.Batch[T] {
 	if b, _ := p.p.Get().(*flow.Batch[T]); b != nil {
 		return b
 	}
-	return &flow.Batch[T]{Records: make([]flow.Record[T], 0, p.recordsMax)}
+	return &flow.Batch[T]{Records: make([]flow.Record[T], 0, p.recordsMax+1)} // one more: see Out.AddKind
 }
 
 // Put empties b and keeps it for the next Get. The caller gives it up.

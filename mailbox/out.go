@@ -76,7 +76,9 @@ func (o *Out[T]) Add(i int, v T, timeNS int64, hash uint64) {
 	}
 }
 
-// AddKind is Add for a record that may be an update or a delete. The column of kinds appears with the first that is.
+// AddKind is Add for a record that may be an update or a delete. The column of kinds appears with the first that is. An update-before goes in
+// one batch with the update-after that follows it, which makes that batch longer by one: readers keep nothing of a pair from batch to batch, so a cut
+// between two batches finds no half of one.
 func (o *Out[T]) AddKind(i int, v T, timeNS int64, hash uint64, kind flow.Kind) {
 	if kind == flow.Insert {
 		o.Add(i, v, timeNS, hash)
@@ -92,7 +94,7 @@ func (o *Out[T]) AddKind(i int, v T, timeNS int64, hash uint64, kind flow.Kind) 
 	}
 	b.Records = append(b.Records, flow.Record[T]{TimeNS: timeNS, Hash: hash, Value: v})
 	b.Kinds = append(b.Kinds, kind)
-	if len(b.Records) >= o.full {
+	if len(b.Records) >= o.full && kind != flow.UpdateBefore {
 		o.send(i)
 	}
 }

@@ -3,6 +3,7 @@ package mailbox_test
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/millrace-io/millrace/flow"
@@ -57,8 +58,9 @@ func (l *recordedLane) drain() {
 // processed once and in order. What lies behind is not recorded.
 func TestALaneIsRecordedUpToItsBarrier(t *testing.T) {
 	l := newRecordedLane(2, 2)
+	kinds := []flow.Kind{flow.Insert, flow.Delete, flow.Final}
 	for i := range 9 { // four batches and a half: two fit
-		l.out.AddKind(0, i, int64(10*i), uint64(i), flow.Kind(i%4))
+		l.out.AddKind(0, i, int64(10*i), uint64(i), kinds[i%3])
 	}
 	l.out.Barrier(flow.BarrierOf(7, flow.NoBatch))
 	l.out.Add(0, 100, 0, 0)
@@ -111,6 +113,36 @@ func TestALaneIsRecordedUpToItsBarrier(t *testing.T) {
 	}
 }
 
+// Both halves of an update are in one batch, whatever its size: a cut between two batches divides none.
+func TestAnUpdateIsInOneBatch(t *testing.T) {
+	for size := 1; size < 5; size++ {
+		l := newRecordedLane(64, size)
+		for i := range 10 {
+			if i%3 == 0 {
+				l.out.Add(0, i, 0, 0)
+			}
+			l.out.AddKind(0, i, 0, 0, flow.UpdateBefore)
+			l.out.AddKind(0, i, 0, 0, flow.UpdateAfter)
+		}
+		l.out.Flush()
+		records := 0
+		for l.in.Take() {
+			before := len(l.seen)
+			_, n := l.in.Deliver()
+			records += n
+			if n > size+1 {
+				t.Errorf("batches of %d: one of %d records", size, n)
+			}
+			if last := l.seen[len(l.seen)-1]; strings.Contains(last, flow.UpdateBefore.String()) {
+				t.Errorf("batches of %d: one ends with half an update: %q", size, l.seen[before:])
+			}
+		}
+		if records != 24 {
+			t.Errorf("batches of %d: %d records, want 24", size, records)
+		}
+	}
+}
+
 // A stash is bounded: a producer that does not hear of the cut fills it no further.
 func TestAStashIsBounded(t *testing.T) {
 	l := newRecordedLane(2, 1)
@@ -142,7 +174,7 @@ func TestAStashIsBounded(t *testing.T) {
 func FuzzReplay(f *testing.F) {
 	l := newRecordedLane(4, 4)
 	for i := range 6 {
-		l.out.AddKind(0, i, int64(i), uint64(i), flow.Kind(i%2))
+		l.out.AddKind(0, i, int64(i), uint64(i), flow.Kind(3*(i%2)))
 	}
 	l.out.Barrier(flow.BarrierOf(1, flow.NoBatch))
 	l.in.Record(func([]byte) {})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -62,11 +63,17 @@ func (s *sink[T]) Check(context.Context) error {
 	if info, err := os.Stat(s.cfg.Path); err == nil && info.IsDir() {
 		return fmt.Errorf("sorted file: %q is a directory: name a file", s.cfg.Path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.cfg.Path), ".millrace-check-")
+	// One name: what a process leaves that is killed here, the next start removes.
+	name := filepath.Join(filepath.Dir(s.cfg.Path), ".millrace-check")
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("sorted file %q: its folder must exist and be writable: %w", s.cfg.Path, err)
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	err = f.Close()
+	if e := os.Remove(name); !errors.Is(e, fs.ErrNotExist) { // another start has removed it
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // Guarantee implements sinks.Guarantor.
