@@ -31,6 +31,9 @@ func (j *Job) coordinatorConfig(d *Deployment) barrier.CoordinatorConfig {
 		UnalignAfterNS: int64(j.cfg.UnalignAfter), Triggered: d.triggers(), TimeoutNS: int64(j.cfg.EpochTimeout), FailuresMax: j.cfg.FailuresMax, Batch: j.next, BatchConfig: j.cfg.Batches.BatchConfig,
 	}
 	c.Planned, c.Unrecorded = j.planned, j.cfg.Log == nil
+	if c.Unrecorded || j.cfg.Mode == barrier.AtLeastOnce { // nothing is held back
+		c.UnalignAfterNS = 0
+	}
 	switch {
 	case c.Batches:
 		c.EveryNS = j.cfg.Batches.EveryNS

@@ -94,6 +94,9 @@ func (t *Task) replay() mailbox.Input {
 
 // unalign notes that an epoch takes too long to align.
 func (t *Task) unalign(m unalign) {
+	if len(t.channel.groups) == 0 || !t.durable { // no lane holds it back, or nothing is recorded
+		return
+	}
 	t.channel.wanted = m
 	t.cutAhead()
 }
@@ -102,7 +105,11 @@ func (t *Task) unalign(m unalign) {
 // barriers that have not come. It cannot while operators do what belongs together: rows of initial state, last records, the end of a batch.
 func (t *Task) cutAhead() {
 	c := &t.channel
-	if c.wanted.epoch == 0 || len(c.groups) == 0 || !t.durable || t.starters < len(t.Env.Starters()) || t.emitting || len(t.barriers) > 0 {
+	if t.aligner.Cut(c.wanted.epoch) { // meanwhile all barriers have come
+		c.wanted = unalign{}
+		return
+	}
+	if t.starters < len(t.Env.Starters()) || t.emitting || len(t.barriers) > 0 {
 		return
 	}
 	epoch := t.aligner.Ahead(c.wanted.epoch)

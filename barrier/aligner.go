@@ -108,6 +108,9 @@ func (a *Aligner) Ahead(e flow.Epoch) flow.Epoch {
 	return a.aligned
 }
 
+// Cut says whether epoch e was cut.
+func (a *Aligner) Cut(e flow.Epoch) bool { return a.first != 0 && e <= a.aligned }
+
 // Behind says whether the newest cut was ahead of the lane's barrier, which has not come yet.
 func (a *Aligner) Behind(lane int) bool {
 	return a.first != 0 && a.seen[lane] < a.aligned && a.aligned >= a.first
