@@ -116,7 +116,7 @@ func TestFinishComesBehindWhatLiesInTheLane(t *testing.T) {
 		done := make(chan struct{})
 		task.Go("out", "write sink", func(ctx context.Context) error {
 			defer close(done)
-			return s.run(ctx)
+			return s.writeAll(ctx)
 		})
 		<-d.over
 		task.cancel()

@@ -44,9 +44,9 @@ func NewSink[T any](t *Task, id string, w sinks.Writer[T], recordsMax, batchesMa
 	pool := mailbox.NewPool[T](recordsMax)
 	lane := mailbox.NewLane(batchesMax, pool, t.Bell(), nil)
 	out := mailbox.NewOut([]*mailbox.Lane[T]{lane}, pool, t.Attempt)
-	s := &ioSink[T]{out: out, t: t, id: id, w: w, lane: lane, asks: make(chan ask, 1), asked: make(chan struct{}, 1)}
+	s := &ioSink[T]{out: out, t: t, id: id, w: w, lane: lane, last: make(chan struct{}, 1)}
 	if commits {
-		s.commits = &output{id: id}
+		s.commits, s.publish, s.behind.ended = &output{id: id}, make(chan [][]byte, 1), make(chan struct{}, 1)
 	}
 	t.sinks, t.outs = append(t.sinks, s), append(t.outs, out)
 	return s

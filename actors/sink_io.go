@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/fault"
@@ -11,26 +12,23 @@ import (
 	"github.com/millrace-io/millrace/sinks"
 )
 
-// ioSink writes on an I/O goroutine. The lane to it is one like any other, so a slow writer is back-pressure.
+// ioSink writes on an I/O goroutine, and commits on another: what is published does not wait for what is written. The lane to it is one
+// like any other, so a slow writer is back-pressure.
 type ioSink[T any] struct {
 	out     *mailbox.Out[T]
 	t       *Task
 	id      string
 	w       sinks.Writer[T]
 	lane    *mailbox.Lane[T]
-	asks    chan ask      // holds one: the task asks for the next when the last was answered
-	asked   chan struct{} // holds one: wakes the goroutine from its wait for a batch
+	last    chan struct{} // holds one: write all that lies in the lane, then finish
 	running bool
+	users   atomic.Int32 // goroutines that use the writer: the last one closes it
 
-	commits   *output // nil: the writer is no sinks.Committer
-	finishing bool    // the job is over when all is published
-	ended     bool    // and the input has ended: the writer's Finish is wanted too
-}
-
-// ask is what the I/O goroutine does besides writing. It comes before batches that wait.
-type ask struct {
-	commit [][]byte // tokens to be published
-	finish bool     // write all that lies in the lane, then finish
+	commits   *output       // nil: the writer is no sinks.Committer
+	publish   chan [][]byte // holds one: the task asks for the next commit when the last was answered
+	behind    backlog
+	finishing bool // the job is over when all is published
+	ended     bool // and the input has ended: the writer's Finish is wanted too
 }
 
 func (s *ioSink[T]) Add(v T, timeNS int64, hash uint64, kind flow.Kind) {
@@ -39,7 +37,12 @@ func (s *ioSink[T]) Add(v T, timeNS int64, hash uint64, kind flow.Kind) {
 
 func (s *ioSink[T]) start() {
 	s.running = true
-	s.t.Go(s.id, "write sink", s.run)
+	s.users.Store(1)
+	if s.commits != nil {
+		s.users.Store(2)
+		s.t.Go(s.id, "commit sink", s.publishAll)
+	}
+	s.t.Go(s.id, "write sink", s.writeAll)
 }
 
 func (s *ioSink[T]) endsBatches() bool { return isBatcher(s.w) }
@@ -57,24 +60,16 @@ func (s *ioSink[T]) advance() {
 			return
 		}
 		if tokens := s.commits.due(); len(tokens) > 0 {
-			s.ask(ask{commit: tokens})
+			s.publish <- tokens
 			return
 		}
 	}
 	switch {
 	case !s.finishing:
 	case s.ended:
-		s.ask(ask{finish: true})
+		s.last <- struct{}{}
 	default:
 		s.t.post(sinkFinished{})
-	}
-}
-
-func (s *ioSink[T]) ask(a ask) {
-	s.asks <- a
-	select {
-	case s.asked <- struct{}{}:
-	default:
 	}
 }
 
@@ -84,55 +79,48 @@ func (s *ioSink[T]) close() {
 	}
 }
 
-// run writes what comes through the lane, and does what the task asks for, until the attempt ends.
-func (s *ioSink[T]) run(ctx context.Context) error {
-	defer closeWriter(s.t, s.id, s.w)
+// leave closes the writer behind the last goroutine that uses it.
+func (s *ioSink[T]) leave() {
+	if s.users.Add(-1) == 0 {
+		closeWriter(s.t, s.id, s.w)
+	}
+}
+
+// writeAll writes what comes through the lane, until the attempt ends.
+func (s *ioSink[T]) writeAll(ctx context.Context) error {
+	defer s.leave()
 	for {
-		select {
-		case a := <-s.asks:
-			if err := s.answer(ctx, a); err != nil {
-				return err
-			}
-			continue
-		default:
-		}
 		b, err := s.receive(ctx)
+		switch {
+		case err != nil:
+		case b != nil:
+			err = s.write(ctx, b)
+		default:
+			err = s.finishAll(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		if b == nil {
-			continue
-		}
-		if err := s.write(ctx, b); err != nil {
-			return err
-		}
 	}
 }
 
-// receive takes the oldest batch of the lane, or none when it is woken for an ask.
+// receive takes the oldest batch of the lane, or none when it is woken for the last.
 func (s *ioSink[T]) receive(ctx context.Context) (*flow.Batch[T], error) {
 	if s.t.park == nil {
-		return s.lane.Receive(ctx, s.asked)
+		return s.lane.Receive(ctx, s.last)
 	}
-	if !s.t.parked(ctx, func() bool { return s.lane.Len() > 0 || len(s.asks) > 0 }, never) {
+	if !s.t.parked(ctx, func() bool { return s.lane.Len() > 0 || len(s.last) > 0 }, never) {
 		return nil, context.Canceled
 	}
-	if len(s.asks) > 0 {
-		return nil, nil
+	if b := s.lane.TryReceive(); b != nil {
+		return b, nil
 	}
-	return s.lane.TryReceive(), nil
+	<-s.last
+	return nil, nil
 }
 
-// answer does what the task asked for, and tells it.
-func (s *ioSink[T]) answer(ctx context.Context, a ask) error {
-	if !a.finish {
-		if err := s.w.(sinks.Committer).Commit(ctx, a.commit); err != nil {
-			return fmt.Errorf("commit sink: %w", err)
-		}
-		fault.Point("epoch/output-committed")
-		s.t.post(sinkCommitted{s})
-		return nil
-	}
+// finishAll writes what is left and lets the writer end.
+func (s *ioSink[T]) finishAll(ctx context.Context) error {
 	for b := s.lane.TryReceive(); b != nil; b = s.lane.TryReceive() {
 		if err := s.write(ctx, b); err != nil {
 			return err
@@ -143,6 +131,37 @@ func (s *ioSink[T]) answer(ctx context.Context, a ask) error {
 	}
 	s.t.post(sinkFinished{})
 	return nil
+}
+
+// publishAll commits what the task asks for, until the attempt ends.
+func (s *ioSink[T]) publishAll(ctx context.Context) error {
+	defer s.leave()
+	for {
+		tokens, err := s.committable(ctx)
+		if err != nil {
+			return err
+		}
+		s.behind.begin()
+		if err := s.w.(sinks.Committer).Commit(ctx, tokens); err != nil {
+			return fmt.Errorf("commit sink: %w", err)
+		}
+		s.behind.end()
+		fault.Point("epoch/output-committed")
+		s.t.post(sinkCommitted{s})
+	}
+}
+
+// committable waits for the next tokens to be committed.
+func (s *ioSink[T]) committable(ctx context.Context) ([][]byte, error) {
+	if s.t.park != nil && !s.t.parked(ctx, func() bool { return len(s.publish) > 0 }, never) {
+		return nil, context.Canceled
+	}
+	select {
+	case tokens := <-s.publish:
+		return tokens, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // write hands the writer a batch and makes everything safe behind a barrier or the end.
@@ -177,6 +196,9 @@ func (s *ioSink[T]) write(ctx context.Context, b *flow.Batch[T]) error {
 func (s *ioSink[T]) prepare(ctx context.Context, m flow.Mark) error {
 	if m.Has&flow.HasBarrier == 0 {
 		return nil
+	}
+	if err := s.behind.await(ctx, s.t); err != nil {
+		return err
 	}
 	token, err := s.w.(sinks.Committer).Prepare(ctx, m.Epoch)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 // Committer is a Writer whose output nobody sees before the epoch that it belongs to is complete: two-phase commit. Prepare makes it
 // safe, the epoch's record makes it part of the job, Commit publishes it. After a crash Transactional.Recover does what is left.
 //
-// The engine calls Write, Prepare and Commit from one I/O goroutine; a Committer is never Inline. Prepare takes the place of Flush, which
+// The engine calls Write and Prepare from one I/O goroutine and Commit from another: a commit runs beside the writing of later epochs, and
+// does not wait for it. Close is called when both have ended; a Committer is never Inline. Prepare takes the place of Flush, which
 // is not called. Any error fails the attempt: the next one begins with Recover.
 //
 // The commit of an epoch may come when the next has been prepared already, and when epochs are abandoned several may be prepared (up to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/millrace-io/millrace/flow"
 )
@@ -75,9 +76,11 @@ func (f *forEachBatch[T]) Recover(ctx context.Context, _ Instance, prepared []Pr
 type batchWriter[T any] struct {
 	call   func(ctx context.Context, batch int64, rows []Row[T]) error
 	tokens *batchToken[T]
-	rows   []Row[T]        // of the batch that is being written
-	batch  int64           // that has ended with the barrier to come; NoBatch: none
-	ended  []endedBatch[T] // prepared and not called
+	rows   []Row[T] // of the batch that is being written
+	batch  int64    // that has ended with the barrier to come; NoBatch: none
+
+	mu    sync.Mutex
+	ended []endedBatch[T] // prepared and not called; guarded by mu
 }
 
 type endedBatch[T any] struct {
@@ -101,7 +104,9 @@ func (w *batchWriter[T]) Prepare(context.Context, flow.Epoch) ([]byte, error) {
 	if w.batch == flow.NoBatch || len(w.rows) == 0 {
 		return nil, nil
 	}
+	w.mu.Lock()
 	w.ended = append(w.ended, endedBatch[T]{w.batch, w.rows})
+	w.mu.Unlock()
 	token := w.tokens.encode(w.batch, w.rows)
 	w.rows, w.batch = nil, flow.NoBatch
 	return token, nil
@@ -110,8 +115,10 @@ func (w *batchWriter[T]) Prepare(context.Context, flow.Epoch) ([]byte, error) {
 // Commit implements Committer. The tokens are those of the batches that ended first.
 func (w *batchWriter[T]) Commit(ctx context.Context, tokens [][]byte) error {
 	for range tokens {
+		w.mu.Lock()
 		b := w.ended[0]
 		w.ended = w.ended[1:]
+		w.mu.Unlock()
 		if err := w.call(ctx, b.batch, b.rows); err != nil {
 			return fmt.Errorf("batch %d: %w", b.batch, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/fault"
@@ -23,8 +24,9 @@ type writer[T any] struct {
 	ends  bool       // a batch has ended since the last Prepare
 	named bool       // files were made since the names were synced
 
-	// failed is the first error. What a file holds after a refused write or sync is unknown, so the writer does nothing more.
-	failed error
+	// failed is the first error, of commits too, which run beside the rest. What a file holds after a refused write or sync is unknown, so
+	// the writer does nothing more.
+	failed atomic.Pointer[error]
 }
 
 // Write implements sinks.Writer.
@@ -44,12 +46,21 @@ func (w *writer[T]) Write(_ context.Context, b *flow.Batch[T]) error {
 
 // try does something unless an error came before.
 func (w *writer[T]) try(do func() error) error {
-	if w.failed == nil {
+	if w.failed.Load() == nil {
 		if err := do(); err != nil {
-			w.failed = fmt.Errorf("file sink: directory %q: %w", w.cfg.Dir, err)
+			err = fmt.Errorf("file sink: directory %q: %w", w.cfg.Dir, err)
+			w.failed.CompareAndSwap(nil, &err)
 		}
 	}
-	return w.failed
+	return w.refused()
+}
+
+// refused is what failed has.
+func (w *writer[T]) refused() error {
+	if err := w.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (w *writer[T]) add(v T) (err error) {
@@ -110,7 +121,7 @@ func (w *writer[T]) Flush(context.Context) error { return w.try(w.sync) }
 // EndBatch implements sinks.Batcher.
 func (w *writer[T]) EndBatch(context.Context, int64) error {
 	w.ends = true
-	return w.failed
+	return w.refused()
 }
 
 // Prepare implements sinks.Committer. The token names the files of the batch, and the open one as far as it goes. Until the batch has ended each

@@ -17,19 +17,18 @@ import (
 // for the commit of its transaction the next epoch is written under another. A name gets a new producer epoch before it is used
 // again, so that no token ever commits a newer transaction than its own.
 //
-// It belongs to the writer's goroutine, except for what the producer's mutex guards.
+// One goroutine writes and prepares, another commits, a third enrolls. The producer's mutex guards all that follows bell.
 type transactions struct {
 	*producer
 	at    sinks.Instance
 	given *handover
-	names []*name
-	extra int // names made that are used once
+	bell  chan struct{} // holds one; rung when toAdd has grown
 
-	current *name // of the open transaction; guarded by the mutex
-	// toAdd are partitions of the open transaction that its coordinator does not know yet; guarded by the mutex.
-	toAdd   []*partition
-	written bool          // the open transaction has records; guarded by the mutex
-	bell    chan struct{} // holds one; rung when toAdd has grown
+	names   []*name      // with their states
+	extra   int          // names made that are used once
+	current *name        // of the open transaction
+	toAdd   []*partition // of the open transaction, which its coordinator does not know yet
+	written bool         // the open transaction has records
 }
 
 // name is a transactional id with its newest transaction.
@@ -39,7 +38,7 @@ type name struct {
 	state    state
 	once     bool // used for one transaction only
 
-	ready chan struct{} // closed when the new producer is there; err is set then
+	ready chan struct{} // closed when the new producer is there; only then producer and err may be read again
 	err   error
 
 	began time.Time
@@ -64,6 +63,8 @@ const namesKept = 2
 
 // begin makes a name current for the records that follow. It waits for a new producer only when epochs are shorter than that takes.
 func (x *transactions) begin(ctx context.Context) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.current != nil {
 		return nil
 	}
@@ -72,7 +73,6 @@ func (x *transactions) begin(ctx context.Context) error {
 		return x.failed(err)
 	}
 	n.state, n.began = open, time.Now()
-	x.mu.Lock()
 	n.place = kafka.Place{Offset: -1}
 	x.id, x.epoch = n.producer.ID, n.producer.Epoch
 	for _, t := range x.topics {
@@ -81,12 +81,11 @@ func (x *transactions) begin(ctx context.Context) error {
 		}
 	}
 	x.current = n
-	x.mu.Unlock()
 	x.renewAll() // there will be an epoch behind this one
 	return nil
 }
 
-// free is a name that can be written under.
+// free is a name that can be written under. The lock is held, except while it waits.
 func (x *transactions) free(ctx context.Context) (*name, error) {
 	if x.names == nil {
 		if err := x.take(); err != nil {
@@ -106,12 +105,13 @@ func (x *transactions) free(ctx context.Context) (*name, error) {
 		found = x.oneMore()
 	}
 	x.renew(found)
+	x.mu.Unlock()
+	defer x.mu.Lock()
 	select {
 	case <-found.ready:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	found.state = idle
 	return found, found.err
 }
 
@@ -137,7 +137,7 @@ func (x *transactions) oneMore() *name {
 	return n
 }
 
-// renewAll renews the names whose transaction is committed, while others are written under.
+// renewAll renews the names whose transaction is committed, while others are written under. The lock is held.
 func (x *transactions) renewAll() {
 	for _, n := range x.names {
 		if n.state == committed {
@@ -146,7 +146,7 @@ func (x *transactions) renewAll() {
 	}
 }
 
-// renew gets a new producer for a name, unless one is on its way.
+// renew gets a new producer for a name, unless one is on its way. The lock is held.
 func (x *transactions) renew(n *name) {
 	if n.state == renewing {
 		return
@@ -185,27 +185,39 @@ func (x *transactions) prepare(epoch flow.Epoch) ([]byte, error) {
 
 // commit publishes what a token names.
 func (x *transactions) commit(ctx context.Context, b []byte) error {
-	i := slices.IndexFunc(x.names, func(n *name) bool { return n.state == prepared && string(n.token) == string(b) })
-	if i < 0 {
+	n := x.prepared(b)
+	if n == nil {
 		return errors.New("kafka sink: commit of a token that this writer has not prepared, or has committed")
 	}
-	n := x.names[i]
 	fault.Point("kafka/commit")
 	fault.Soon("kafka/commit-under-way")
 	if err := x.cfg.publish(ctx, n.Transactions, b); err != nil {
 		return fmt.Errorf("kafka sink: operator %q, task %d, epoch %d: %w", x.at.Operator, x.at.Task, n.epoch, err)
 	}
 	fault.Point("kafka/commit-answered")
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	n.state = committed
 	switch {
 	case n.once:
 		n.Close()
-		x.names = slices.Delete(x.names, i, i+1)
+		x.names = slices.DeleteFunc(x.names, func(o *name) bool { return o == n })
 	case x.current != nil:
 		x.renew(n)
 	}
 	// While nothing is written the name stays as it is: the coordinator answers for it when the job comes back after a long time.
 	return nil
+}
+
+// prepared is the name whose transaction a token names, nil when there is none.
+func (x *transactions) prepared(b []byte) *name {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	i := slices.IndexFunc(x.names, func(n *name) bool { return n.state == prepared && string(n.token) == string(b) })
+	if i < 0 {
+		return nil
+	}
+	return x.names[i]
 }
 
 // failed says what a refusal means.

@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -224,25 +225,57 @@ func (l *lineage[T]) commit() error { return l.commitSome(len(l.tasks)) }
 func (l *lineage[T]) commitSome(n int) error {
 	fmt.Fprintf(&l.log, "commit epoch %d, %d tasks\n", l.newest, n)
 	for _, t := range l.tasks[:n] {
-		var now, later [][]byte
-		for _, token := range t.due {
-			if slices.ContainsFunc(l.recorded, func(p sinks.Prepared) bool { return bytes.Equal(p.Token, token) }) {
-				now = append(now, token)
-			} else {
-				later = append(later, token)
-			}
-		}
-		if t.due = later; len(now) == 0 {
-			continue
-		}
-		if err := t.commits.Commit(l.t.Context(), now); err != nil {
-			return fmt.Errorf("commit: %w", err)
+		if err := l.commitOf(t, l.take(t)); err != nil {
+			return err
 		}
 	}
 	if n == len(l.tasks) {
 		l.shown = l.due
 	}
 	return nil
+}
+
+// take takes the tokens of a task that are in the record.
+func (l *lineage[T]) take(t *task[T]) (now [][]byte) {
+	var later [][]byte
+	for _, token := range t.due {
+		if slices.ContainsFunc(l.recorded, func(p sinks.Prepared) bool { return bytes.Equal(p.Token, token) }) {
+			now = append(now, token)
+		} else {
+			later = append(later, token)
+		}
+	}
+	t.due = later
+	return now
+}
+
+func (l *lineage[T]) commitOf(t *task[T], tokens [][]byte) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	if err := t.commits.Commit(l.t.Context(), tokens); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// meanwhile commits all that is in the record while the steps are done, each task in a goroutine of its own.
+func (l *lineage[T]) meanwhile(steps ...step) step {
+	return func() error {
+		fmt.Fprintf(&l.log, "commit epoch %d, meanwhile\n", l.newest)
+		commits := make(chan error, len(l.tasks))
+		due := l.due
+		for _, t := range l.tasks {
+			tokens := l.take(t)
+			go func() { commits <- l.commitOf(t, tokens) }()
+		}
+		err := l.do(steps...)
+		for range cap(commits) {
+			err = errors.Join(err, <-commits)
+		}
+		l.shown = due
+		return err
+	}
 }
 
 // epoch is one that goes well, with n values.

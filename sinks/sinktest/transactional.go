@@ -93,6 +93,10 @@ func (c TransactionalCase[T]) promises() []promise[T] {
 		{"writes on while a commit waits", func(l *lineage[T]) error {
 			return l.do(l.start(most), l.write(4), l.prepare, l.record, l.write(5), l.commit, l.shows(4), l.prepare, l.record, l.commit, l.shows(9))
 		}},
+		{"commits while it writes and prepares", func(l *lineage[T]) error {
+			busy := l.meanwhile(l.write(2*most), l.prepare)
+			return l.do(l.start(most), l.write(4), l.prepare, l.record, busy, l.record, busy, l.record, busy, l.shows(4+4*most), l.record, l.commit, l.shows(4+6*most))
+		}},
 		{"with fewer tasks than before", func(l *lineage[T]) error {
 			return l.do(l.start(most), l.write(2*most), l.prepare, l.record, l.crash, l.start(1), l.shows(2*most),
 				l.crash, l.start(most), l.epoch(most), l.write(most), l.prepare, l.crash, l.start(1), l.shows(3*most), l.epoch(2), l.shows(3*most+2))
