@@ -11,7 +11,7 @@ import (
 	"github.com/millrace-io/millrace/state"
 )
 
-var recordSavepoint = flag.Bool("record-savepoint", false, "write testdata/savepoint-format-2 anew with this build; see TestASavepointOfAnEarlierBuild")
+var recordSavepoint = flag.Bool("record-savepoint", false, "write testdata/savepoint-format-3 anew with this build; see TestASavepointOfAnEarlierBuild")
 
 const (
 	formatRecords = 6000
@@ -32,7 +32,7 @@ func formatJob(perSecond int64, to *memory[millrace.Pair[int64, int64]]) *millra
 // encoding changes and the older one is still read, record one more directory (with this test, under another name) and leave the
 // others as they are.
 func TestASavepointOfAnEarlierBuild(t *testing.T) {
-	const newest = "testdata/savepoint-format-2"
+	const newest = "testdata/savepoint-format-3"
 	if *recordSavepoint {
 		if err := os.RemoveAll(newest); err != nil {
 			t.Fatal(err)

@@ -140,7 +140,7 @@ func TestSavepointFilesAreLinks(t *testing.T) {
 	}
 	links := 0
 	for name := range files(t, savepoint) {
-		if !strings.HasPrefix(name, "run-") {
+		if !strings.HasPrefix(name, "run-") && !strings.HasPrefix(name, "slot-") {
 			continue
 		}
 		here, errHere := os.Stat(filepath.Join(savepoint, name))

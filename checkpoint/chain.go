@@ -193,6 +193,7 @@ func (l *Log) checkSlot(slot uint64, data []byte, err error, want *digest, near 
 	if err != nil {
 		return nil, fmt.Errorf("record %q, at epoch %d or behind: %w; %s", slotName(slot), near, err, remedyFor(err))
 	}
+	r.keep()
 	return r, nil
 }
 
@@ -227,7 +228,7 @@ func (l *Log) findEpochs(ctx context.Context, r *record, near flow.Epoch) (err e
 // haveRuns says whether all runs are there. whole remembers those that are.
 func (l *Log) haveRuns(ctx context.Context, runs []run, whole map[string]bool) bool {
 	for _, r := range runs {
-		if !whole[r.name] && haveRun(ctx, l.o.Store, r) != nil {
+		if !whole[r.name] && haveRun(ctx, l.own(), r) != nil {
 			return false
 		}
 		whole[r.name] = true
@@ -236,8 +237,8 @@ func (l *Log) haveRuns(ctx context.Context, runs []run, whole map[string]bool) b
 }
 
 // haveRun checks that a run is there and has its size.
-func haveRun(ctx context.Context, s Store, r run) error {
-	o, err := s.Open(ctx, r.name)
+func haveRun(ctx context.Context, s source, r run) error {
+	o, err := openObject(ctx, s.store, s.lineage, r)
 	if err != nil {
 		return err
 	}
@@ -261,7 +262,7 @@ func (l *Log) checkNewest(ctx context.Context) error {
 		l.evolution = &evolution{slot: r.slot, schemas: r.plan.Schemas, rewrites: rewrites}
 	}
 	for _, f := range r.runs {
-		if err := haveRun(ctx, l.o.Store, f); err != nil {
+		if err := haveRun(ctx, l.own(), f); err != nil {
 			return fmt.Errorf("epoch %d: %w", r.epoch, f.explain(err))
 		}
 	}

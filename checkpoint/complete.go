@@ -12,7 +12,7 @@ import (
 )
 
 // Complete makes epoch e durable: the changed entries of all tasks of this process as one segment (none when there are no
-// entries), then the record in its slot. When it returns nil the epoch is complete, and only then may its output be
+// entries) and the record, in one slot; a segment of more than Options.InlineBytes becomes a file first. When it returns nil the epoch is complete, and only then may its output be
 // committed. ErrTaken and ErrFenced mean that this run must stop and commit nothing; they are final. After any other error
 // the epoch is not known to be complete; the engine may go on with a later epoch that includes its changes, or Begin.
 //
@@ -47,20 +47,23 @@ func (l *Log) complete(ctx context.Context, e flow.Epoch, blocks []delta.Block, 
 		return fmt.Errorf("epoch %d has other schemas and was not restored; restore it first", newest)
 	}
 	var segment []run
+	var inline []byte
 	if hasEntries(blocks) {
 		fault.Point("checkpoint/segment")
-		r, err := l.writeSegment(ctx, e, attempt, blocks)
+		r, data, err := l.writeSegment(ctx, e, attempt, blocks)
 		if err != nil {
 			return err
 		}
-		segment = []run{r}
-		fault.Point("checkpoint/segment-durable")
+		segment, inline = []run{r}, data
 		if planted.On("segment-not-in-the-record") && len(l.runs) > 2 {
-			segment = nil
+			segment, inline = nil, nil
 		}
 	}
-	err = l.take(ctx, func(chain) *record {
-		return &record{kind: epochRecord, attempt: attempt, epoch: e, plan: l.o.Plan, runs: l.pin(segment), meta: meta}
+	err = l.take(ctx, func(c chain) *record {
+		if inline != nil {
+			segment[0].slot, segment[0].name = c.slot+1, slotName(c.slot+1)
+		}
+		return &record{kind: epochRecord, attempt: attempt, epoch: e, plan: l.o.Plan, runs: l.pin(segment), meta: meta, inline: inline}
 	})
 	l.unpin(segment, err == nil)
 	return err

@@ -14,11 +14,14 @@ import (
 	"github.com/millrace-io/millrace/flow"
 )
 
-// history is a store after some epochs, folds and attempts; the newest slots are attempts behind the newest epoch.
+// history is a store after some epochs, folds and attempts; the newest slots are attempts behind the newest epoch. Its runs are folded
+// ones, segments in files and inline ones.
 func history(t *testing.T, r *rand.Rand) (*memStore, *checkpoint.Log) {
 	s := newMemStore()
-	l := begin(t, options(s))
-	for e := flow.Epoch(1); e <= 25; e++ {
+	o := options(s)
+	o.InlineBytes = 3000
+	l := begin(t, o)
+	for e := flow.Epoch(1); e <= 26; e++ {
 		complete(t, l, e, change(r, 1+r.IntN(60), 500))
 		if err := l.Fold(t.Context()); err != nil {
 			t.Fatal(err)
@@ -66,7 +69,9 @@ func TestDamageIsAlwaysFound(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, seed))
 	s, l := history(t, r)
 	needed := l.Needed()
-	if len(needed) < 6 {
+	inline := slices.DeleteFunc(slices.Clone(needed), func(n string) bool { return !strings.HasPrefix(n, "slot-") || n >= l.SlotNames()[0] })
+	files := slices.DeleteFunc(slices.Clone(needed), func(n string) bool { return !strings.HasPrefix(n, "run-") })
+	if len(inline) < 1 || len(files) < 2 {
 		t.Fatalf("too little to damage: %q", needed)
 	}
 	for trial := range 10_000 {
@@ -134,9 +139,9 @@ func TestFilesOfAnotherLineageAreFound(t *testing.T) {
 
 func TestRunOfTheSameEpochWithOtherContentIsFound(t *testing.T) {
 	a := newMemStore()
-	begin(t, options(a))
+	begin(t, files(options(a)))
 	b := a.clone()
-	la, lb := begin(t, options(a)), begin(t, options(b))
+	la, lb := begin(t, files(options(a))), begin(t, files(options(b)))
 	complete(t, la, 1, put("k", "1"))
 	complete(t, lb, 1, put("k", "2"))
 	// Every checksum in it is right; the hash in the record alone tells.
@@ -156,7 +161,7 @@ func TestSlotsOfAnotherBranchAreFound(t *testing.T) {
 
 	same := a.clone()
 	same.objects[last(la)] = b.objects[last(lb)]
-	complete(t, lb, 26, put("k", "1"))
+	complete(t, lb, 27, put("k", "1"))
 	behind := a.clone()
 	behind.objects[last(lb)] = b.objects[last(lb)]
 	for _, name := range lb.Needed()[2:] { // its runs too: only the chain can tell
@@ -204,13 +209,13 @@ func TestUnknownVersionIsRefused(t *testing.T) {
 	for _, name := range l.Needed() {
 		newer := s.clone()
 		data := newer.objects[name]
-		binary.LittleEndian.PutUint16(data[4:], 3)
+		binary.LittleEndian.PutUint16(data[4:], 4)
 		if n := len(data) - 4; !strings.HasPrefix(name, "run-") {
 			binary.LittleEndian.PutUint32(data[n:], crc32.Checksum(data[:n], crc32.MakeTable(crc32.Castagnoli)))
 		}
 		err := openAndRestore(t, newer)
-		if !errors.Is(err, checkpoint.ErrVersion) || !strings.Contains(err.Error(), "version 3, this build reads 2") || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s of version 3: %v", name, err)
+		if !errors.Is(err, checkpoint.ErrVersion) || !strings.Contains(err.Error(), "version 4, this build reads 2 to 3") || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s of version 4: %v", name, err)
 		}
 	}
 }

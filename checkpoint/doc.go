@@ -1,7 +1,7 @@
 // Package checkpoint makes the epochs of a job durable and brings them back.
 //
 // A lineage is a log of slots. Slot k is created if absent and never changed; it says either "attempt a starts from
-// epoch e" or "epoch e of attempt a is complete: these runs". A run is an immutable file of state entries: the changes
+// epoch e" or "epoch e of attempt a is complete: these runs". A run is an immutable file or section of a slot with state entries: the changes
 // of one epoch (a segment), or the fold of several runs. The state of an epoch is its runs, oldest first, the newest
 // entry of a key winning.
 //

@@ -49,9 +49,7 @@ func (l *Log) evolve(ctx context.Context) ([]run, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range inputs {
-		l.dead = append(l.dead, r.name)
-	}
+	l.drop(inputs...)
 	l.runs, l.evolution.done = rewritten, true
 	return rewritten, nil
 }

@@ -15,7 +15,9 @@ const FormatVersion = formatVersion
 func (l *Log) Needed() []string {
 	names := append([]string{headName}, l.SlotNames()...)
 	for _, r := range l.chain.newest.runs {
-		names = append(names, r.name)
+		if !slices.Contains(names, r.name) {
+			names = append(names, r.name)
+		}
 	}
 	return names
 }

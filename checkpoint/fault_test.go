@@ -177,7 +177,7 @@ func (f *faultTest) epoch() {
 func (f *faultTest) restart() {
 	for {
 		if f.r.IntN(2) == 0 {
-			l, err := checkpoint.Open(f.t.Context(), options(f.s))
+			l, err := checkpoint.Open(f.t.Context(), anyBound(f.r, options(f.s)))
 			if err != nil {
 				f.t.Fatalf("seed %d: %v", f.seed, err)
 			}

@@ -102,16 +102,14 @@ func (l *Log) fold(ctx context.Context, inputs []run, oldest bool) error {
 	defer l.mu.Unlock()
 	at := slices.IndexFunc(l.runs, func(r run) bool { return r.name == inputs[0].name })
 	if at < 0 || len(l.runs)-at < len(inputs) || !slices.Equal(l.runs[at:at+len(inputs)], inputs) {
-		l.dead = append(l.dead, merged.name)
+		l.drop(merged)
 		return errors.New("its runs were replaced meanwhile")
 	}
 	l.runs = slices.Concat(l.runs[:at], []run{merged}, l.runs[at+len(inputs):])
 	if planted.On("fold-loses-a-concurrent-segment") {
 		l.runs = l.runs[:at+1]
 	}
-	for _, r := range inputs {
-		l.dead = append(l.dead, r.name)
-	}
+	l.drop(inputs...)
 	l.stats.Folds++
 	l.stats.FoldedBytes += merged.size
 	return nil

@@ -34,7 +34,28 @@ func sampleRecord() *record {
 	return &record{
 		kind: epochRecord, lineage: "l", job: "j", writer: "w", slot: 7, prev: digest{1}, attempt: 2, epoch: 5, keyGroups: 8,
 		plan: Plan{Hash: "h", Operators: []string{"count"}, Schemas: []delta.Schema{{Operator: "count", State: "n", Key: "k", Value: "v"}}},
-		runs: []run{{name: "run-1", size: 99, hash: digest{2}, first: 1, last: 4}}, meta: []byte("meta"),
+		runs: []run{
+			{name: "run-1", size: 99, hash: digest{2}, first: 1, last: 3},
+			{name: slotName(6), slot: 6, size: 3, hash: digest{3}, first: 4, last: 4},
+			{name: slotName(7), slot: 7, size: 2, hash: digest{4}, first: 5, last: 5},
+		},
+		meta: []byte("meta"), inline: []byte("ab"),
+	}
+}
+
+func TestInlineRunThatIsNotNamedIsFound(t *testing.T) {
+	for what, change := range map[string]func(*record){
+		"another size": func(r *record) { r.inline = []byte("a") },
+		"no runs":      func(r *record) { r.runs = nil },
+		"a file":       func(r *record) { r.runs = r.runs[:1] },
+		"another slot": func(r *record) { r.runs = r.runs[:2] },
+		"a later slot": func(r *record) { r.runs[1].slot = 8 },
+	} {
+		r := sampleRecord()
+		change(r)
+		if _, err := decodeRecord(r.encode()); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

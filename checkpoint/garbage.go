@@ -47,6 +47,16 @@ func (l *Log) horizon() uint64 {
 	return min(c.older[len(c.older)-1].slot, c.headSynced)
 }
 
+// drop lets the files of runs go that no record will name any more. A slot goes when the horizon is past it and no record that is kept
+// names its inline run. The caller holds mu.
+func (l *Log) drop(runs ...run) {
+	for _, r := range runs {
+		if r.slot == 0 {
+			l.dead = append(l.dead, r.name)
+		}
+	}
+}
+
 // deleteDead deletes the files nothing names any more. Those that cannot be deleted stay on the list.
 func (l *Log) deleteDead(ctx context.Context) {
 	l.mu.Lock()
@@ -56,7 +66,8 @@ func (l *Log) deleteDead(ctx context.Context) {
 	kept := l.named()
 	var dead, still []string
 	for _, name := range l.dead {
-		if kept[name] {
+		forgotten := planted.On("slot-of-an-inline-run-deleted") && strings.HasPrefix(name, slotPrefix)
+		if kept[name] && !forgotten {
 			still = append(still, name)
 		} else {
 			dead = append(dead, name)
@@ -81,7 +92,7 @@ func (l *Log) deleteDead(ctx context.Context) {
 	l.stats.GarbageErrors++
 }
 
-// named is the set of runs which must not be deleted: those of the complete epochs that are kept or pinned, of the record being
+// named is the set of objects with runs which must not be deleted: those of the complete epochs that are kept or pinned, of the record being
 // written, of the next one, and of records that may exist. The caller holds mu.
 func (l *Log) named() map[string]bool {
 	lists := [][]run{l.runs, l.pinned, l.torn, l.doubt}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -22,7 +21,10 @@ type Options struct {
 	KeyGroups int    // of a new lineage; 0 means flow.DefaultKeyGroups. An existing lineage keeps its own: Log.KeyGroups
 	FoldRuns  int    // runs of similar size that are folded into one; 0 means 24, at least 2
 	FoldBytes int64  // runs up to this size count as of the smallest; 0 means 4 KiB
-	Retain    int    // newest complete epochs that are kept, the newest included; 0 means 2, at most RetainMax
+	// InlineBytes is the size up to which the changes of an epoch are kept in the epoch's slot, and not in a file of their own; 0 means
+	// 64 KiB, negative: always a file.
+	InlineBytes int64
+	Retain      int // newest complete epochs that are kept, the newest included; 0 means 2, at most RetainMax
 
 	// From is a savepoint with which a new lineage begins: at its epoch, with its state. Nothing is ever written to it. Once the lineage
 	// has begun it goes on by itself, and From only says that it was begun from this one and no other. nil: a new lineage begins empty.
@@ -38,6 +40,12 @@ type Options struct {
 
 // foldRunsDefault keeps write amplification near one per factor of 24 in size, and few enough files to restore from.
 const foldRunsDefault = 24
+
+// inlineBytesDefault is where a file of its own is as fast (docs/adr/0022-inline-runs.md).
+const inlineBytesDefault = 64 << 10
+
+// inlineBytesMax keeps records small enough to be read whole.
+const inlineBytesMax = 1 << 20
 
 // RetainMax bounds Options.Retain: the records of retained epochs are in memory.
 const RetainMax = 1000
@@ -108,6 +116,10 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if o.FoldBytes == 0 {
 		o.FoldBytes = foldLevelBytes
 	}
+	if o.InlineBytes == 0 {
+		o.InlineBytes = inlineBytesDefault
+	}
+	o.InlineBytes = min(o.InlineBytes, inlineBytesMax)
 	if o.FoldRuns < 2 {
 		return nil, fmt.Errorf("open checkpoints of job %q: Options.FoldRuns is %d, want at least 2", o.Job, o.FoldRuns)
 	}
@@ -185,8 +197,4 @@ func sizeOf(runs []run) (n int64) {
 		n += r.size
 	}
 	return n
-}
-
-func containsRun(runs []run, r run) bool {
-	return slices.ContainsFunc(runs, func(o run) bool { return o.name == r.name })
 }

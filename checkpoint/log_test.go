@@ -170,7 +170,7 @@ func TestUncertainSlotIsAdopted(t *testing.T) {
 
 func TestFailedSlotLeavesNoGarbage(t *testing.T) {
 	s := newMemStore()
-	l := begin(t, options(s))
+	l := begin(t, files(options(s)))
 	s.before = func(op, name string) error {
 		if op == "create" && strings.HasPrefix(name, "slot-") {
 			return errInjected
@@ -204,7 +204,7 @@ func count(s *memStore, prefix string) (n int) {
 
 func TestBeginRemovesLeftovers(t *testing.T) {
 	s := newMemStore()
-	l := begin(t, options(s))
+	l := begin(t, files(options(s)))
 	complete(t, l, 1, put("a", "1"))
 	s.objects["run-99-a1-dead-1"] = []byte("a segment whose slot was never taken")
 	begin(t, options(s))
@@ -269,7 +269,7 @@ func TestRandomEpochsFoldsAndRestarts(t *testing.T) {
 	for seed := range invariants.Sized[uint64](8, 4) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := newMemStore()
-		l := begin(t, options(s))
+		l := begin(t, anyBound(r, options(s)))
 		want := model{}
 		for e := flow.Epoch(1); e < 60; e++ {
 			blocks := change(r, r.IntN(150), 120)
@@ -285,7 +285,7 @@ func TestRandomEpochsFoldsAndRestarts(t *testing.T) {
 				}
 			}
 			if r.IntN(10) == 0 {
-				l = begin(t, options(s))
+				l = begin(t, anyBound(r, options(s)))
 			}
 			crashed := begin(t, options(s.clone())) // fails when anything it names was deleted
 			got := restore(t, crashed)

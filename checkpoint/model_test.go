@@ -32,6 +32,18 @@ func options(s checkpoint.Store) checkpoint.Options {
 	return checkpoint.Options{Store: s, Job: "wordcount", Plan: testPlan, KeyGroups: testGroups, FoldRuns: 3}
 }
 
+// files makes every segment a file, however small.
+func files(o checkpoint.Options) checkpoint.Options {
+	o.InlineBytes = -1
+	return o
+}
+
+// anyBound draws which segments are inline: none, all, or the smaller ones.
+func anyBound(r *rand.Rand, o checkpoint.Options) checkpoint.Options {
+	o.InlineBytes = []int64{-1, 0, 300, 1000}[r.IntN(4)]
+	return o
+}
+
 // model is the state as a Go map: "operator/state/group/key" to value.
 type model map[string]string
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
@@ -43,11 +44,15 @@ type record struct {
 	plan Plan
 	runs []run // oldest first
 	meta []byte
+	// inline is the newest of runs when that is in this slot. It is nil in a record that is not being written or read right now.
+	inline []byte
 }
 
-// run is an immutable file of entries, as a record names it.
+// run is an immutable sequence of entries, as a record names it: a file, or the inline run of a slot, which stays as long as a record that
+// is kept names its run.
 type run struct {
-	name        string
+	name        string // of the object it is in
+	slot        uint64 // that it is inline in; 0: it is a file
 	size        int64
 	hash        digest
 	first, last flow.Epoch // whose changes it holds
@@ -55,6 +60,9 @@ type run struct {
 
 // folded says whether the run was made of several.
 func (r run) folded() bool { return r.first != r.last }
+
+// keep lets go of the inline run, which is read from its slot when it is needed, and of the bytes the record was decoded from.
+func (r *record) keep() { r.inline, r.meta = nil, slices.Clone(r.meta) }
 
 func slotName(slot uint64) string { return fmt.Sprintf("slot-%012d", slot) }
 
@@ -74,6 +82,7 @@ func (r *record) payload() []byte {
 		b = appendPlan(b, r.plan)
 		b = appendRuns(b, r.runs)
 		b = appendString(b, r.meta)
+		b = appendString(b, r.inline)
 	}
 	return b
 }
@@ -81,7 +90,12 @@ func (r *record) payload() []byte {
 func appendRuns(b []byte, runs []run) []byte {
 	b = binary.AppendUvarint(b, uint64(len(runs)))
 	for _, r := range runs {
-		b = appendString(b, r.name)
+		if r.slot > 0 { // an empty name and the slot: the name would be most of what an inline run costs each later record
+			b = appendString(b, "")
+			b = binary.AppendUvarint(b, r.slot)
+		} else {
+			b = appendString(b, r.name)
+		}
 		b = binary.AppendUvarint(b, uint64(r.size))
 		b = append(b, r.hash[:]...)
 		b = binary.AppendUvarint(b, uint64(r.first))
@@ -125,6 +139,10 @@ func decodeRecordAs(magic string, data []byte) (*record, error) {
 	case attemptRecord:
 	case epochRecord:
 		r.plan, r.runs, r.meta = f.plan(), f.runs(), f.bytes()
+		if version(data) > 2 {
+			r.inline = f.bytes()
+		}
+		r.checkInline(f)
 	default:
 		f.fail(fmt.Sprintf("record of kind %d", r.kind))
 	}
@@ -134,10 +152,27 @@ func decodeRecordAs(magic string, data []byte) (*record, error) {
 	return r, f.end()
 }
 
+// checkInline refuses a record whose inline run is not the one that it names.
+func (r *record) checkInline(f *fields) {
+	n := len(r.runs)
+	switch {
+	case f.err != nil:
+	case len(r.inline) > 0 && (n == 0 || r.runs[n-1].slot != r.slot || r.runs[n-1].size != int64(len(r.inline))):
+		f.fail(fmt.Sprintf("%d bytes of a run that is not named", len(r.inline)))
+	case slices.ContainsFunc(r.runs, func(o run) bool { return o.slot > r.slot }):
+		f.fail(fmt.Sprintf("run in a slot behind slot %d", r.slot))
+	}
+}
+
 func (f *fields) runs() (runs []run) {
 	for n := f.count(); n > 0 && f.err == nil; n-- {
-		r := run{name: f.string(), size: f.int63(), hash: f.digest(), first: flow.Epoch(f.int63()), last: flow.Epoch(f.int63())}
-		if f.err == nil && !isRunName(r.name) {
+		r := run{name: f.string()}
+		if r.name == "" {
+			r.slot = f.uvarint()
+			r.name = slotName(r.slot)
+		}
+		r.size, r.hash, r.first, r.last = f.int63(), f.digest(), flow.Epoch(f.int63()), flow.Epoch(f.int63())
+		if f.err == nil && r.slot == 0 && !isRunName(r.name) {
 			f.fail(fmt.Sprintf("run named %q", r.name))
 		}
 		runs = append(runs, r)

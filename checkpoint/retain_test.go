@@ -73,7 +73,7 @@ func (m *retained) check(what string) {
 // reopen crashes the run and starts another, with another number of epochs to be kept: of what was not kept before, none is asked for.
 func (m *retained) reopen() {
 	m.s = m.s.clone()
-	o := options(m.s)
+	o := anyBound(m.r, options(m.s))
 	m.retain, o.FoldRuns = 1+m.r.IntN(6), 2+m.r.IntN(3)
 	o.Retain, m.keep = m.retain, min(m.keep, m.retain)
 	m.s.before = func(op, name string) error {

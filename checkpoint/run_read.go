@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -37,12 +38,12 @@ type runReader struct {
 
 // openRun opens a run and reads its header.
 func openRun(ctx context.Context, s Store, lineage string, r run) (*runReader, error) {
-	o, err := s.Open(ctx, r.name)
+	o, err := openObject(ctx, s, lineage, r)
 	if err != nil {
 		return nil, r.explain(err)
 	}
 	rd := &runReader{run: r, object: o, sum: sha256.New(), left: o.Size(), schema: -1}
-	rd.in = bufio.NewReaderSize(io.NewSectionReader(o, 0, o.Size()), ioBufferBytes)
+	rd.in = bufio.NewReaderSize(io.NewSectionReader(o, 0, o.Size()), int(min(ioBufferBytes, o.Size()))) // a fold opens hundreds
 	if err := rd.open(lineage); err != nil {
 		return nil, r.explain(errors.Join(err, o.Close()))
 	}
@@ -59,6 +60,30 @@ func (r run) explain(err error) error {
 	}
 	return fmt.Errorf("run %q with the changes of epochs %d to %d: %w", r.name, r.first, r.last, err)
 }
+
+// openObject opens what holds the bytes of a run: its file, or the section of its slot, of which every byte is checked.
+func openObject(ctx context.Context, s Store, lineage string, r run) (Object, error) {
+	if r.slot == 0 {
+		return s.Open(ctx, r.name)
+	}
+	data, err := readSmall(ctx, s, r.name)
+	if err != nil {
+		return nil, err
+	}
+	holder, err := decodeRecord(data)
+	if err != nil {
+		return nil, err
+	}
+	if holder.slot != r.slot || holder.lineage != lineage {
+		return nil, fmt.Errorf("%w: record of slot %d, lineage %q; want lineage %q", ErrDamaged, holder.slot, holder.lineage, lineage)
+	}
+	return section{bytes.NewReader(holder.inline)}, nil
+}
+
+// section is the inline run of a slot that was read.
+type section struct{ *bytes.Reader }
+
+func (section) Close() error { return nil }
 
 func (r *runReader) open(lineage string) error {
 	if r.left != r.run.size {

@@ -16,7 +16,7 @@ import (
 	"github.com/millrace-io/millrace/internal/delta"
 )
 
-// A run's file is a frame (lineage, epochs, schema table), then blocks in the order of operator, state and key group,
+// A run is a frame (lineage, epochs, schema table), then blocks in the order of operator, state and key group,
 // then a footer with the counts. Its hash, by which a record names it, is that of the frame and of the blocks' checksums: they
 // find what was damaged in a block, the hash another file in its place. A block is its body's length (4 bytes), the body and the CRC32C of both (4). A body is
 // a tag and, for entries, the number of the schema, key group, number of entries and the entries. Several blocks of one
@@ -74,28 +74,33 @@ type runWriter struct {
 
 // createRun makes the file of a run of what write writes, at most about so many bytes, and says how a record names it.
 func createRun(ctx context.Context, s Store, name string, h runHeader, bytes int64, write func(*runWriter) error) (run, error) {
-	if c, ok := s.(SpaceChecker); ok {
-		if err := c.CheckSpace(bytes); err != nil {
-			return run{}, fmt.Errorf("write run %q: %w", name, err)
-		}
+	if err := checkSpace(s, bytes); err != nil {
+		return run{}, fmt.Errorf("write run %q: %w", name, err)
 	}
-	w := &runWriter{sum: sha256.New()}
-	err := s.Create(ctx, name, func(out io.Writer) error {
-		w.buf = bufio.NewWriterSize(out, ioBufferBytes)
-		frame := h.encode()
-		w.sum.Write(frame)
-		if err := w.write(frame); err != nil {
-			return err
-		}
-		if err := write(w); err != nil {
-			return err
-		}
-		return w.finish()
-	})
+	var r run
+	err := s.Create(ctx, name, func(out io.Writer) (err error) { r, err = writeRun(out, h, bytes, write); return err })
 	if err != nil {
 		return run{}, fmt.Errorf("write run %q: %w", name, err)
 	}
-	r := run{name: name, size: w.size, first: h.first, last: h.last}
+	r.name = name
+	return r, nil
+}
+
+// writeRun writes the bytes of a run, about so many, and says all of it but where it is.
+func writeRun(out io.Writer, h runHeader, bytes int64, write func(*runWriter) error) (run, error) {
+	w := &runWriter{sum: sha256.New(), buf: bufio.NewWriterSize(out, int(min(ioBufferBytes, bytes+4<<10)))}
+	frame := h.encode()
+	w.sum.Write(frame)
+	if err := w.write(frame); err != nil {
+		return run{}, err
+	}
+	if err := write(w); err != nil {
+		return run{}, err
+	}
+	if err := w.finish(); err != nil {
+		return run{}, err
+	}
+	r := run{size: w.size, first: h.first, last: h.last}
 	w.sum.Sum(r.hash[:0])
 	return r, nil
 }

@@ -50,7 +50,8 @@ func (p *Pin) Release() {
 	delete(p.l.pins, p)
 }
 
-// Copy makes a savepoint of the epoch in to, which must be empty: the runs, linked where to is a Linker that can, and then the record.
+// Copy makes a savepoint of the epoch in to, which must be empty: the runs, slots that hold one included, linked where to is a Linker that
+// can, and then the record.
 // Every byte is read once more where it is now and checked. Without the record, after an error, to is no savepoint.
 func (p *Pin) Copy(ctx context.Context, to Store) error {
 	for _, r := range p.record.runs {
@@ -80,16 +81,14 @@ func (p *Pin) copyRun(ctx context.Context, r run, to Store) error {
 }
 
 func copyObject(ctx context.Context, from, to Store, r run) (err error) {
-	if c, ok := to.(SpaceChecker); ok {
-		if err := c.CheckSpace(r.size); err != nil {
-			return err
-		}
-	}
 	o, err := from.Open(ctx, r.name)
 	if err != nil {
 		return r.explain(err)
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
+	if err := checkSpace(to, o.Size()); err != nil {
+		return err
+	}
 	return to.Create(ctx, r.name, func(w io.Writer) error {
 		_, err := io.Copy(w, io.NewSectionReader(o, 0, o.Size()))
 		return err
@@ -130,7 +129,7 @@ func openSavepoint(ctx context.Context, s Store) (*savepoint, error) {
 		return nil, fmt.Errorf("file %q of the savepoint: %w: not the record of an epoch", savepointName, ErrDamaged)
 	}
 	for _, f := range r.runs {
-		if err := haveRun(ctx, s, f); err != nil {
+		if err := haveRun(ctx, source{store: s, lineage: r.lineage}, f); err != nil {
 			return nil, fmt.Errorf("savepoint of job %q at epoch %d: %w", r.job, r.epoch, f.explain(err))
 		}
 	}

@@ -95,13 +95,18 @@ func TestASavepointOutlivesItsLineage(t *testing.T) {
 func TestPinnedFilesStay(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	s, want := newMemStore(), model{}
-	l := begin(t, options(s))
+	o := options(s)
+	o.InlineBytes = 3000
+	l := begin(t, o)
 	for e := flow.Epoch(1); e <= 5; e++ {
-		blocks := change(r, 40, 200)
+		blocks := change(r, 20+10*(int(e)%3), 200)
 		complete(t, l, e, blocks)
 		want.add(t, blocks)
 	}
-	needed := slices.DeleteFunc(l.Needed(), func(n string) bool { return !strings.HasPrefix(n, "run-") })
+	_, _, needed, _ := checkpoint.EpochRecord(s.objects[l.SlotNames()[0]])
+	if !slices.ContainsFunc(needed, func(n string) bool { return strings.HasPrefix(n, "slot-") }) || !slices.ContainsFunc(needed, func(n string) bool { return strings.HasPrefix(n, "run-") }) {
+		t.Fatalf("want files and slots with inline runs: %q", needed)
+	}
 	p, err := l.Pin()
 	if err != nil || p.Epoch() != 5 {
 		t.Fatal(p, err)

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -50,23 +51,43 @@ func checkBlock(b delta.Block, groups int) error {
 	return nil
 }
 
-// writeSegment writes the changes of one epoch. It does not reorder the caller's blocks.
-func (l *Log) writeSegment(ctx context.Context, e flow.Epoch, attempt flow.Attempt, blocks []delta.Block) (run, error) {
+// blockBytes is about what a block takes in a run beside its entries.
+const blockBytes = 16
+
+// writeSegment writes the changes of one epoch: when they are few, as the bytes of an inline run, else as a file. It does not reorder the
+// caller's blocks.
+func (l *Log) writeSegment(ctx context.Context, e flow.Epoch, attempt flow.Attempt, blocks []delta.Block) (r run, inline []byte, err error) {
 	sorted := make([]delta.Block, 0, len(blocks))
-	bytes := int64(0)
+	size := int64(0)
 	for _, b := range blocks {
 		if err := checkBlock(b, l.keyGroups); err != nil {
-			return run{}, err
+			return run{}, nil, err
 		}
 		if b.Count > 0 {
 			sorted = append(sorted, b)
-			bytes += int64(len(b.Data))
+			size += int64(len(b.Data)) + blockBytes
 		}
 	}
 	slices.SortStableFunc(sorted, compareBlocks)
 	h := runHeader{lineage: l.lineage, first: e, last: e, schemas: tableOf(sorted, l.o.Plan.Schemas)}
-	name := fmt.Sprintf("%s%d-a%d-%s-%d", runPrefix, e, attempt, l.writer, l.files.Add(1))
-	return createRun(ctx, l.o.Store, name, h, bytes, func(w *runWriter) error {
+	write := segmentWriter(h, sorted)
+	if size > l.o.InlineBytes {
+		name := fmt.Sprintf("%s%d-a%d-%s-%d", runPrefix, e, attempt, l.writer, l.files.Add(1))
+		r, err = createRun(ctx, l.o.Store, name, h, size, write)
+		return r, nil, err
+	}
+	if err := checkSpace(l.o.Store, size); err != nil {
+		return run{}, nil, fmt.Errorf("write %d bytes of changes: %w", size, err)
+	}
+	var b bytes.Buffer
+	b.Grow(int(size) + 1<<10)
+	r, err = writeRun(&b, h, size, write)
+	return r, b.Bytes(), err
+}
+
+// segmentWriter writes sorted blocks.
+func segmentWriter(h runHeader, sorted []delta.Block) func(*runWriter) error {
+	return func(w *runWriter) error {
 		schema := 0
 		for _, b := range sorted {
 			for h.schemas[schema].Operator != b.Operator || h.schemas[schema].State != b.State {
@@ -77,5 +98,5 @@ func (l *Log) writeSegment(ctx context.Context, e flow.Epoch, attempt flow.Attem
 			}
 		}
 		return nil
-	})
+	}
 }

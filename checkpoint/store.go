@@ -40,6 +40,14 @@ type SpaceChecker interface {
 	CheckSpace(bytes int64) error
 }
 
+// checkSpace asks a store that knows.
+func checkSpace(s Store, bytes int64) error {
+	if c, ok := s.(SpaceChecker); ok {
+		return c.CheckSpace(bytes)
+	}
+	return nil
+}
+
 // Linker is a Store that can share immutable objects with another.
 type Linker interface {
 	// Link makes the object name of from an object of the store, without copying. It is durable when the next Create returns. It returns

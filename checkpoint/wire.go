@@ -9,8 +9,11 @@ import (
 
 // A frame is a magic of 4 bytes, the format version (2 bytes), the payload's length (4), the payload and the CRC32C of
 // all before (4). Integers are little endian.
+//
+// Format 3 knows inline runs; in all else it is format 2.
 const (
-	formatVersion  = 2
+	formatVersion  = 3
+	oldestVersion  = 2 // that is read
 	frameHeadBytes = 10
 	crcBytes       = 4
 
@@ -42,11 +45,14 @@ func frameSize(magic string, b []byte) (int64, error) {
 	if string(b[:4]) != magic {
 		return 0, fmt.Errorf("%w: starts with %q, want %q", ErrDamaged, b[:4], magic)
 	}
-	if v := binary.LittleEndian.Uint16(b[4:]); v != formatVersion {
-		return 0, fmt.Errorf("%w %d, this build reads %d", ErrVersion, v, formatVersion)
+	if v := version(b); v < oldestVersion || v > formatVersion {
+		return 0, fmt.Errorf("%w %d, this build reads %d to %d", ErrVersion, v, oldestVersion, formatVersion)
 	}
 	return int64(binary.LittleEndian.Uint32(b[6:])) + frameHeadBytes + crcBytes, nil
 }
+
+// version is the format that a frame is written in.
+func version(frame []byte) uint16 { return binary.LittleEndian.Uint16(frame[4:]) }
 
 // unseal checks a frame that is all of b and gives its payload, which aliases b.
 func unseal(magic string, b []byte) ([]byte, error) {

@@ -2,6 +2,8 @@ package dirstore_test
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,13 +32,13 @@ func entries(first, n int) []delta.Block {
 	return blocks
 }
 
-func begin(b *testing.B, dir string) (*checkpoint.Log, *dirstore.Store) {
+func begin(b *testing.B, dir string, bound int64) (*checkpoint.Log, *dirstore.Store) {
 	b.Helper()
 	s, err := dirstore.Open(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := checkpoint.Open(b.Context(), checkpoint.Options{Store: s, Job: "bench", Plan: checkpoint.Plan{
+	l, err := checkpoint.Open(b.Context(), checkpoint.Options{Store: s, Job: "bench", InlineBytes: bound, Plan: checkpoint.Plan{
 		Operators: []string{"count"}, Schemas: []delta.Schema{{Operator: "count", State: "n", Key: `"string"`, Value: `"long"`}},
 	}})
 	if err != nil {
@@ -55,15 +57,18 @@ func complete(b *testing.B, l *checkpoint.Log, e int, blocks []delta.Block) {
 	}
 }
 
-// benchComplete measures epochs with n changed entries, all syncs included.
-func benchComplete(b *testing.B, n int) {
-	l, s := begin(b, b.TempDir())
+// benchComplete measures epochs with n changed entries, all syncs included, whose segments up to bound are inline.
+func benchComplete(b *testing.B, n int, bound int64) {
+	l, s := begin(b, b.TempDir(), bound)
 	blocks := entries(0, n)
 	b.ReportAllocs()
 	e := 0
+	var took []time.Duration
 	for b.Loop() {
 		e++
+		start := time.Now()
 		complete(b, l, e, blocks)
+		took = append(took, time.Since(start))
 		if e%8 == 0 {
 			b.StopTimer()
 			if err := l.Fold(b.Context()); err != nil {
@@ -73,14 +78,21 @@ func benchComplete(b *testing.B, n int) {
 		}
 	}
 	b.ReportMetric(float64(l.Stats().SegmentBytes), "bytes/epoch")
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
 }
 
-func BenchmarkComplete50k(b *testing.B) { benchComplete(b, 50_000) }
-func BenchmarkComplete1(b *testing.B)   { benchComplete(b, 1) }
-func BenchmarkComplete0(b *testing.B)   { benchComplete(b, 0) }
+func BenchmarkComplete(b *testing.B) {
+	for _, n := range []int{0, 1, 1000, 2400, 5000, 10_000, 50_000} {
+		for form, bound := range map[string]int64{"file": -1, "inline": 1 << 30} {
+			b.Run(fmt.Sprintf("%d/%s", n, form), func(b *testing.B) { benchComplete(b, n, bound) })
+		}
+	}
+}
 
 // BenchmarkFold1M merges a base of 1 M keys with seven runs that change each key once: 2 M entries in, 1 M out.
 func BenchmarkFold1M(b *testing.B) {
@@ -91,7 +103,7 @@ func BenchmarkFold1M(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		b.StopTimer()
-		l, s := begin(b, b.TempDir())
+		l, s := begin(b, b.TempDir(), 0)
 		complete(b, l, 1, base)
 		for i := range deltas {
 			complete(b, l, 2+i, entries(i*keys/deltas, keys/deltas+1))
@@ -117,7 +129,7 @@ func BenchmarkFold1M(b *testing.B) {
 // BenchmarkRestore1M reads 1 M keys back, checksums and hashes verified.
 func BenchmarkRestore1M(b *testing.B) {
 	const keys = 1_000_000
-	l, s := begin(b, b.TempDir())
+	l, s := begin(b, b.TempDir(), 0)
 	complete(b, l, 1, entries(0, keys))
 	b.SetBytes(l.Stats().TotalBytes)
 	b.ReportAllocs()

@@ -181,14 +181,16 @@ func (c *crashTest) epoch(l *checkpoint.Log) {
 func TestCrashAnywhere(t *testing.T) {
 	const seed = 7
 	c := &crashTest{t: t, r: rand.New(rand.NewPCG(seed, seed)), dir: filepath.Join(t.TempDir(), "state"), states: []map[string]string{{}}}
-	for range 3 { // runs of the job, each ended by a crash
+	for _, bound := range []int64{-1, 0, 100} { // runs of the job, each ended by a crash
 		s, err := Open(c.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.disk.synced = readDir(t, c.dir)
 		s.step = c.step
-		l, err := checkpoint.Open(t.Context(), options(s))
+		o := options(s)
+		o.InlineBytes = bound
+		l, err := checkpoint.Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}

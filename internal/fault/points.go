@@ -32,7 +32,7 @@ func Places() []Place {
 		"postgres/recover", "postgres/lease-claimed", "postgres/lease-taken")
 	add(EachEpoch,
 		"epoch/begun", "epoch/frozen", "epoch/barrier-forwarded", "epoch/output-prepared", "epoch/acknowledged", "epoch/complete", "epoch/output-committed",
-		"checkpoint/segment", "checkpoint/segment-durable", "checkpoint/slot", "checkpoint/slot-taken", "checkpoint/head-moved",
+		"checkpoint/segment", "checkpoint/slot", "checkpoint/slot-taken", "checkpoint/head-moved",
 		"checkpoint/fold", "checkpoint/fold-merged", "checkpoint/garbage", "checkpoint/garbage-deleted",
 		"dirstore/written", "dirstore/synced", "dirstore/linked", "dirstore/temporary-removed", "dirstore/directory-synced",
 		"dirstore/replacement-synced", "dirstore/renamed",

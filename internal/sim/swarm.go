@@ -69,7 +69,7 @@ type swarm struct {
 	epochFailures, restarts, folds, retain int
 	pace                                   int // of encoding
 	unalignAfter                           time.Duration
-	foldBytes                              int64
+	foldBytes, inlineBytes                 int64
 	weights                                [8]float64 // by which steps are drawn
 	fences                                 bool       // the outside refuses writers of older attempts
 	first                                  []string   // steps between the sources and the branches
@@ -114,7 +114,7 @@ func draw(o Options) swarm {
 	if o.Unalign {
 		s.unalignAfter = time.Duration(from(2, 10, 50)) * time.Millisecond
 	}
-	s.pace, s.foldBytes = from(0, 1, 3), int64(from(0, 100, 300, 1000))
+	s.pace, s.foldBytes, s.inlineBytes = from(0, 1, 3), int64(from(0, 100, 300, 1000)), int64(from(-1, 0, 0, 200, 1000))
 	s.gap = min(s.gap, 400*time.Millisecond/time.Duration(s.records))
 	for i := range s.weights {
 		s.weights[i] = 1 / float64(from(1, 1, 1, 4, 20))

@@ -232,7 +232,7 @@ func (w *world) rehearse(parallelism int) (*rig.Rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Log.FoldRuns, r.Log.FoldBytes = w.s.folds, w.s.foldBytes
+	r.Log.FoldRuns, r.Log.FoldBytes, r.Log.InlineBytes = w.s.folds, w.s.foldBytes, w.s.inlineBytes
 	w.rehearsals[parallelism] = r
 	return r, nil
 }
