@@ -44,6 +44,7 @@ var layers = map[string][]string{
 	"sinks":          {"flow", "codec"},
 	"internal/plan":  {"flow", "codec"},
 	"internal/kafka": {"flow", "codec", "internal/secret"}, // what the two Kafka adapters share; it knows neither contract
+	"internal/nats":  {"internal/secret"},                  // the same for JetStream
 
 	// L3: tasks; and adapters, each its room, the words and one third-party library
 	"actors":              {"flow", "mailbox", "barrier", "state", "checkpoint", "operators", "sources", "sinks", "internal/plan", "internal/delta"},
@@ -54,9 +55,12 @@ var layers = map[string][]string{
 	"sinks/sinktest":      {"sinks", "flow", "codec"},
 	"sources/kafkasource": {"sources", "flow", "codec", "internal/kafka"},
 	"sinks/kafkasink":     {"sinks", "flow", "codec", "internal/kafka"},
+	"sources/natssource":  {"sources", "flow", "codec", "internal/nats"},
 	"sources/filesource":  {"sources", "flow", "codec", "internal/columns"},
 	"sinks/filesink":      {"sinks", "flow", "codec", "internal/columns"},
 	"sinks/postgressink":  {"sinks", "flow", "codec", "internal/secret"},
+
+	"internal/nats/natstest": {}, // a NATS server in the process of a test
 
 	// L4: the public API, with default adapters; L5: what uses it
 	".":            {all},
@@ -97,7 +101,8 @@ var homes = map[string][]string{
 	"gonum.org/v1/plot":                       {"benchmarks"},
 	"golang.org/x/sys":                        {"benchmarks", "checkpoint/dirstore", "state/badgerstate", "runner"},
 	"golang.org/x/term":                       {"runner"},
-	"github.com/nats-io/nats.go":              {},                                                        // none yet
+	"github.com/nats-io/nats.go":              {"internal/nats", "sources/natssource"},
+	"github.com/nats-io/nats-server":          {"internal/nats/natstest"},                                // for tests
 	"github.com/twmb/franz-go":                {"benchmarks/chaos"},                                      // and tests: kfake is their in-process broker; the campaign's checker shares no code with the engine
 	"github.com/hamba/avro":                   {},                                                        // tests only: a second opinion on codec's schemas and bytes
 	"go.uber.org/goleak":                      {},                                                        // tests only

@@ -1,0 +1,97 @@
+// Package natstest runs a NATS server with JetStream in the process of a test.
+package natstest
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	client "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// readyWithin is how long a server may take to start on a loaded machine.
+const readyWithin = 20 * time.Second
+
+// Options are the server's own.
+type Options struct{ *server.Options }
+
+// AllowNKey lets a user with this public nkey in, and nobody else.
+func (o Options) AllowNKey(public string) {
+	o.Nkeys = []*server.NkeyUser{{Nkey: public}}
+}
+
+// TrustAccount lets the users of an account in, and nobody else.
+func (o Options) TrustAccount(t testing.TB, operator, account, jwt string) {
+	t.Helper()
+	known := &server.MemAccResolver{}
+	if err := known.Store(account, jwt); err != nil {
+		t.Fatal(err)
+	}
+	o.JetStream, o.TrustedKeys, o.AccountResolver = false, []string{operator}, known
+}
+
+// Server is a server under test, on a loopback port that it keeps when it is started again.
+type Server struct {
+	URL  string
+	opts *server.Options
+	run  *server.Server
+}
+
+// Start starts a server with a directory of its own, which ends with the test. change may be nil.
+func Start(t testing.TB, change func(*Options)) *Server {
+	t.Helper()
+	s := &Server{opts: &server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
+		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 256 << 20,
+	}}
+	if change != nil {
+		change(&Options{s.opts})
+	}
+	s.Again(t)
+	s.URL = s.run.ClientURL()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Stop ends the server, as a clean shutdown does. Its directory stays.
+func (s *Server) Stop() {
+	s.run.Shutdown()
+	s.run.WaitForShutdown()
+}
+
+// Again starts the server that was stopped, with what its directory holds.
+func (s *Server) Again(t testing.TB) {
+	t.Helper()
+	run, err := server.NewServer(s.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run = run
+	go run.Start()
+	if !run.ReadyForConnections(readyWithin) {
+		t.Fatalf("the NATS server is not ready after %v", readyWithin)
+	}
+	if addr, ok := run.Addr().(interface{ AddrPort() netip.AddrPort }); ok {
+		s.opts.Port = int(addr.AddrPort().Port())
+	}
+}
+
+// Empty makes the next start one with an empty directory.
+func (s *Server) Empty(t testing.TB) { s.opts.StoreDir = t.TempDir() }
+
+// Connect is another client of the server, which ends with the test.
+func (s *Server) Connect(t testing.TB, opts ...client.Option) jetstream.JetStream {
+	t.Helper()
+	conn, err := client.Connect(s.URL, append(opts, client.MaxReconnects(-1), client.ReconnectWait(10*time.Millisecond))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
