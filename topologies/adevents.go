@@ -46,19 +46,19 @@ func adInputs(job *millrace.Job, o *runner.Options, in *input) (shown millrace.S
 	if err != nil {
 		return shown, clicked, err
 	}
-	if shown, err = both[0].from(job, o, "shown", adsPerSecond, shownAd); err != nil {
+	if shown, err = both[0].from(job, o, "shown", adsPerSecond, ShownAd); err != nil {
 		return shown, clicked, err
 	}
-	clicked, err = both[1].from(job, o, "clicked", adsPerSecond, clickedAd)
+	clicked, err = both[1].from(job, o, "clicked", adsPerSecond, ClickedAd)
 	return shown, clicked, err
 }
 
-// shownAd makes an impression a second, each of an ad of its own.
-func shownAd(i int64) Shown { return Shown{adName(i), generatedAt(i, time.Second, adDelay)} }
+// ShownAd makes an impression a second, each of an ad of its own.
+func ShownAd(i int64) Shown { return Shown{adName(i), generatedAt(i, time.Second, adDelay)} }
 
-// clickedAd makes a click a second, up to an hour and a half after the ad was shown. In the first hour many are on ads that were
+// ClickedAd makes a click a second, up to an hour and a half after the ad was shown. In the first hour many are on ads that were
 // shown before the first impression.
-func clickedAd(i int64) Clicked {
+func ClickedAd(i int64) Clicked {
 	return Clicked{adName(i - below(^i, 5400)), generatedAt(i, time.Second, adDelay)}
 }
 

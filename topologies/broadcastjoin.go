@@ -52,7 +52,7 @@ var broadcastJoin = runner.Topology{
 	Flags: func(fs *flag.FlagSet) runner.Build {
 		in, table := registerInput(fs), registerStatic(fs, "countries: JSON objects with code and name")
 		return func(job *millrace.Job, o *runner.Options) error {
-			visits, err := in.from(job, o, "visits", rowsPerSecond, visit)
+			visits, err := in.from(job, o, "visits", rowsPerSecond, MakeVisit)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ var broadcastJoin = runner.Topology{
 	},
 }
 
-// visit makes a visit from one of four countries, of which the built-in table has three.
-func visit(i int64) Visit {
+// MakeVisit makes a visit from one of four countries, of which the built-in table has three.
+func MakeVisit(i int64) Visit {
 	return Visit{"/page/" + strconv.FormatInt(below(^i, 50), 10), []string{"at", "nl", "se", "xx"}[below(i, 4)]}
 }

@@ -19,8 +19,8 @@ func DropDuplicates[T any](in millrace.Stream[T], stamp func(T) Stamped) millrac
 	return in.EventTime("time", millrace.Watermark{Delay: duplicatesDelay}, at).KeyBy(stamp).Dedup("unique")
 }
 
-// repeatedRow makes a hundred rows a second of event time, of which every fourth repeats one of the hundred before it.
-func repeatedRow(i int64) Stamped {
+// RepeatedRow makes a hundred rows a second of event time, of which every fourth repeats one of the hundred before it.
+func RepeatedRow(i int64) Stamped {
 	if below(i, 4) == 0 {
 		i = max(i-1-below(^i, 100), 0)
 	}
@@ -34,7 +34,7 @@ var dropDuplicates = runner.Topology{
 		kafka := runner.RegisterKafka(fs)
 		return func(job *millrace.Job, o *runner.Options) error {
 			if !kafka.Given() {
-				unique := DropDuplicates(o.Generate(job, "rows", rowsPerSecond, repeatedRow), itself[Stamped])
+				unique := DropDuplicates(o.Generate(job, "rows", rowsPerSecond, RepeatedRow), itself[Stamped])
 				unique.To("view", o.Newest([]string{"timestamp,value"}, func(s Stamped) []string { return []string{s.String()} }))
 				return kafka.Unused()
 			}

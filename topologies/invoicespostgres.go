@@ -20,7 +20,7 @@ var invoicesPostgres = runner.Topology{
 		through := forEachRecord
 		fs.TextVar(&through, "through", forEachRecord, "`HOW` the table is written: foreach, at-least-once, or epochs, exactly-once")
 		return func(job *millrace.Job, o *runner.Options) error {
-			orders, err := in.from(job, o, "orders", rowsPerSecond, order)
+			orders, err := in.from(job, o, "orders", rowsPerSecond, MakeOrder)
 			if err != nil {
 				return err
 			}

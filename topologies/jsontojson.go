@@ -45,8 +45,8 @@ func invoice(o Order) Invoice {
 	return v
 }
 
-// order makes an order of one to three lines.
-func order(i int64) Order {
+// MakeOrder makes an order of one to three lines.
+func MakeOrder(i int64) Order {
 	o := Order{ID: i, Customer: "customer " + strconv.FormatInt(below(i, 20), 10)}
 	for n := 3 * i; n <= 3*i+i%3; n++ {
 		o.Lines = append(o.Lines, OrderLine{"article " + strconv.FormatInt(below(n, 100), 10), 1 + n%5, 95 + below(n, 100)*100})
@@ -60,7 +60,7 @@ var jsonToJSON = runner.Topology{
 	Flags: func(fs *flag.FlagSet) runner.Build {
 		in := registerInput(fs)
 		return func(job *millrace.Job, o *runner.Options) error {
-			orders, err := in.from(job, o, "orders", rowsPerSecond, order)
+			orders, err := in.from(job, o, "orders", rowsPerSecond, MakeOrder)
 			if err != nil {
 				return err
 			}

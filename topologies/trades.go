@@ -55,7 +55,7 @@ var tradesAverage = runner.Topology{
 		in, out := registerInput(fs), output(millrace.Update)
 		fs.TextVar(&out, "mode", out, "of the output: update, append or complete")
 		return func(job *millrace.Job, o *runner.Options) error {
-			trades, err := in.from(job, o, "trades", tradesPerSecond, lateTrade)
+			trades, err := in.from(job, o, "trades", tradesPerSecond, LateTrade)
 			if err != nil {
 				return err
 			}

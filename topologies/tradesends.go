@@ -27,8 +27,8 @@ func (m *output) UnmarshalText(text []byte) error {
 
 const tradesPerSecond = 1000
 
-// lateTrade makes a trade a second of event time, of which every second one comes nearly 20 minutes late.
-func lateTrade(i int64) Trade {
+// LateTrade makes a trade a second of event time, of which every second one comes nearly 20 minutes late.
+func LateTrade(i int64) Trade {
 	t := trade(i)
 	t.DT = firstDay.Add(time.Duration(i) * time.Second)
 	if i%2 == 1 {
@@ -37,8 +37,8 @@ func lateTrade(i int64) Trade {
 	return t
 }
 
-// liveTrade makes a trade each millisecond of event time, a little out of order.
-func liveTrade(i int64) Trade {
+// LiveTrade makes a trade each millisecond of event time, a little out of order.
+func LiveTrade(i int64) Trade {
 	t := trade(i)
 	t.DT = generatedAt(i, time.Millisecond, liveDelay)
 	return t

@@ -26,7 +26,7 @@ var tradesLive = runner.Topology{
 	Flags: func(fs *flag.FlagSet) runner.Build {
 		in := registerInput(fs)
 		return func(job *millrace.Job, o *runner.Options) error {
-			trades, err := in.from(job, o, "trades", tradesPerSecond, liveTrade)
+			trades, err := in.from(job, o, "trades", tradesPerSecond, LiveTrade)
 			if err != nil {
 				return err
 			}

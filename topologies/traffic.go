@@ -32,7 +32,7 @@ var traffic = runner.Topology{
 	Flags: func(fs *flag.FlagSet) runner.Build {
 		in := registerInput(fs)
 		return func(job *millrace.Job, o *runner.Options) error {
-			reports, err := in.from(job, o, "reports", reportsPerSecond, report)
+			reports, err := in.from(job, o, "reports", reportsPerSecond, MakeReport)
 			if err != nil {
 				return err
 			}
@@ -47,7 +47,7 @@ var traffic = runner.Topology{
 
 const reportsPerSecond = 600
 
-// report makes a report a second of event time.
-func report(i int64) Counted {
+// MakeReport makes a report a second of event time.
+func MakeReport(i int64) Counted {
 	return Counted{strconv.FormatInt(94100+below(i, 8), 10), generatedAt(i, time.Second, trafficDelay), below(^i, 30)}
 }
