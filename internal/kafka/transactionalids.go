@@ -8,17 +8,22 @@ import (
 	"github.com/IBM/sarama"
 )
 
+// listTriesMax is longer than settleTriesMax by the tries that come sooner.
+const listTriesMax = settleTriesMax + 5
+
 // TransactionalIDs lists those that the brokers know and keep accepts, sorted. Open says whether the id has a transaction that is not over.
 func (c Cluster) TransactionalIDs(ctx context.Context, keep func(id string, open bool) bool) ([]string, error) {
+	wait := askAgainFirst // an answer that was lost is not waited for
 	for try := 1; ; try++ {
 		ids, err := c.transactionalIDs(ctx, keep)
-		if err == nil || ctx.Err() != nil || try == settleTriesMax || !IsTransient(err) {
+		if err == nil || ctx.Err() != nil || try == listTriesMax || !IsTransient(err) {
 			slices.Sort(ids)
 			return slices.Compact(ids), err
 		}
-		if err := pause(ctx, settleEvery); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return nil, err
 		}
+		wait = min(2*wait, settleEvery)
 	}
 }
 

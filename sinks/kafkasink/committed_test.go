@@ -44,7 +44,7 @@ func (p place) fetch(t testing.TB, offset int64) (records []*kgo.Record, next, s
 	rt := kmsg.NewFetchRequestTopic()
 	rt.Topic, rt.TopicID, rt.Partitions = p.topic, p.id, append(rt.Partitions, part)
 	req := kmsg.NewPtrFetchRequest()
-	req.Topics, req.IsolationLevel, req.MaxBytes, req.MaxWaitMillis, req.SessionEpoch = append(req.Topics, rt), 1, 1<<20, 20, -1
+	req.Topics, req.IsolationLevel, req.MaxBytes, req.MaxWaitMillis, req.SessionEpoch = append(req.Topics, rt), 1, 1<<20, 1, -1
 	req.MinBytes = 1
 	raw, err := p.b.client.Broker(int(p.leader)).Request(context.Background(), req)
 	if err != nil {

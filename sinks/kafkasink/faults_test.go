@@ -75,6 +75,7 @@ func (c cutConn) Write(p []byte) (int, error) {
 // TestNothingIsLostDoubledOrMovedByFaults: answers are lost and leaders move while records are written; then each
 // partition holds its records once and in order, since the brokers tell a batch that was sent again by its sequence.
 func TestNothingIsLostDoubledOrMovedByFaults(t *testing.T) {
+	t.Parallel() // it mostly waits
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	c := &cuts{rng: rand.New(rand.NewPCG(seed, 1)), one: 6}

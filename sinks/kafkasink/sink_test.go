@@ -202,6 +202,7 @@ func TestTooLargeRecordFailsTheFlush(t *testing.T) {
 }
 
 func TestMissingTopicIsNamed(t *testing.T) {
+	t.Parallel() // it mostly waits
 	b := connect(t, seeds(t))
 	there := b.create(t, 1)
 	mustSay(t, kafkasink.New(config(b, "no-such-topic"), codec.String).Check(t.Context()), `"no-such-topic"`, there)
@@ -218,6 +219,7 @@ func TestMissingTopicIsNamed(t *testing.T) {
 }
 
 func TestWrongConfigurationIsRefused(t *testing.T) {
+	t.Parallel() // it mostly waits
 	good := kafkasink.Config{Brokers: []string{"127.0.0.1:1"}, Topic: "t"}
 	for want, change := range map[string]func(*kafkasink.Config){
 		"no brokers":           func(c *kafkasink.Config) { c.Brokers = nil },

@@ -33,6 +33,7 @@ func fake(t testing.TB, opts ...kfake.Opt) (*kfake.Cluster, *broker) {
 
 // TestTransactionsConformWithLostAnswers: any answer may be lost, of any request, when what it asked for is done.
 func TestTransactionsConformWithLostAnswers(t *testing.T) {
+	t.Parallel() // it mostly waits
 	seed := rand.Uint64()
 	c := &cuts{rng: rand.New(rand.NewPCG(seed, 1)), one: 20}
 	_, b := fake(t, kfake.NumBrokers(3), kfake.ListenFn(func(network, addr string) (net.Listener, error) {

@@ -2,6 +2,8 @@ package kafkasink_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,7 +11,6 @@ import (
 
 	"github.com/millrace-io/millrace/codec"
 	"github.com/millrace-io/millrace/flow"
-	"github.com/millrace-io/millrace/internal/kafka"
 	"github.com/millrace-io/millrace/sinks"
 	"github.com/millrace-io/millrace/sinks/kafkasink"
 	"github.com/millrace-io/millrace/sinks/sinktest"
@@ -17,18 +18,19 @@ import (
 
 // TestEpochsOfAProducerRunOut: they are int16. The broker then gives the transactional id another producer.
 func TestEpochsOfAProducerRunOut(t *testing.T) {
-	b := connect(t, seeds(t))
-	topic := b.create(t, 1)
-	cfg := exactlyOnce(b, topic)
-	id := topic + "-lineage-sink-0-0.1" // the first of attempt 1
+	prefix := fmt.Sprintf("millrace-test-%x", rand.Uint64()) // the broker may be shared with other tests
+	id := prefix + "-lineage-sink-0-0.1"                     // the first of attempt 1
+	b, newest := aged(t, id)
 	tx := transactionOf(t, b, id)
-	newest := kafka.NoProducer
 	for newest.Epoch < 32760 {
 		var err error
 		if newest, err = tx.Init(t.Context(), newest, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
+	topic := b.create(t, 1)
+	cfg := exactlyOnce(b, topic)
+	cfg.TransactionalIDPrefix = prefix
 	w := mustStart(t, cfg, 1)
 	var want []string
 	var tokens [][]byte
