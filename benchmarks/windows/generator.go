@@ -25,6 +25,8 @@ const (
 // One goroutine, the source's, calls Due, Next and Wait; the others may come from any.
 type generator struct {
 	n       int64 // of a closed loop
+	fill    int64 // of an open loop: fillRecords, or fewer in a test
+	stepNS  int64 // of its schedule: timed.StepNS, or more in a test
 	pacer   *harness.Pacer
 	seq     int64
 	startNS int64 // intended time of the first event behind the fill
@@ -37,7 +39,7 @@ type generator struct {
 }
 
 func newGenerator(n int64, open bool) (*generator, error) {
-	g := &generator{n: n, endNS: timed.StartNS}
+	g := &generator{n: n, fill: fillRecords, stepNS: timed.StepNS, endNS: timed.StartNS}
 	if !open {
 		return g, nil
 	}
@@ -67,7 +69,7 @@ func (g *generator) Wait() error { return g.pacer.Wait() }
 
 // Emitted is how many events the source has taken behind the fill, up to its last turn. It follows the schedule as long as the
 // contestant takes what is due.
-func (g *generator) Emitted() int64 { return g.emitted.Load() - fillRecords }
+func (g *generator) Emitted() int64 { return g.emitted.Load() - g.fill }
 
 // Due is how many events are to be emitted at nowNS: as many calls of Next may follow.
 func (g *generator) Due(nowNS int64) int {
@@ -77,12 +79,12 @@ func (g *generator) Due(nowNS int64) int {
 		return 0
 	case g.pacer == nil:
 		return int(min(g.n-g.seq, batchRecords))
-	case g.seq < fillRecords:
-		return int(min(fillRecords-g.seq, batchRecords))
+	case g.seq < g.fill:
+		return int(min(g.fill-g.seq, batchRecords))
 	case g.startNS == 0:
 		g.startNS = nowNS
 	}
-	return int(max(0, min((nowNS-g.startNS)/timed.StepNS+1-(g.seq-fillRecords), turnRecordsMax)))
+	return int(max(0, min((nowNS-g.startNS)/g.stepNS+1-(g.seq-g.fill), turnRecordsMax)))
 }
 
 // Next is the next event. nowNS is the time of the turn, and the intended time of all that has no schedule.
@@ -104,7 +106,7 @@ func (g *generator) watermarkNS() int64 { return g.newestNS - int64(timed.Disord
 // pass notes when the watermark passed the ends up to it: at the time at which the event in hand was due, whenever it came.
 func (g *generator) pass(nowNS int64) {
 	if g.startNS > 0 {
-		nowNS = g.startNS + (g.seq-fillRecords)*timed.StepNS
+		nowNS = g.startNS + (g.seq-g.fill)*g.stepNS
 	}
 	for ; g.endNS <= g.watermarkNS(); g.endNS += int64(slide) {
 		g.passed[g.endNS/int64(slide)%ringEnds].Store(nowNS)

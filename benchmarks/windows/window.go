@@ -33,6 +33,11 @@ func (j job) latency(ctx context.Context, o harness.Options) (s harness.Sample, 
 	if err != nil {
 		return s, err
 	}
+	return j.paced(ctx, g, o)
+}
+
+// paced is latency with the events of g.
+func (j job) paced(ctx context.Context, g *generator, o harness.Options) (s harness.Sample, err error) {
 	m := newMeter(g)
 	s, err = harness.Run{
 		Job:    func(ctx context.Context) error { return errors.Join(j(ctx, g, m), g.Close()) },
