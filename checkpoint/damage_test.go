@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 // history is a store after some epochs, folds and attempts; the newest slots are attempts behind the newest epoch. Its runs are folded
@@ -74,7 +75,7 @@ func TestDamageIsAlwaysFound(t *testing.T) {
 	if len(inline) < 1 || len(files) < 2 {
 		t.Fatalf("too little to damage: %q", needed)
 	}
-	for trial := range 10_000 {
+	for trial := range invariants.Sized(10_000, 2_000) {
 		broken, name := s.sharing(), needed[r.IntN(len(needed))]
 		what := fmt.Sprintf("seed %d, trial %d: %s %s", seed, trial, name, damage(r, broken, name))
 		err := openAndRestore(t, broken)

@@ -47,7 +47,7 @@ func (m model) evolve(n int) {
 
 // Values pass through every version, once each, whatever was folded, crashed and deleted meanwhile.
 func TestEvolvedEpochs(t *testing.T) {
-	for seed := range invariants.Sized[uint64](8, 4) {
+	for seed := range invariants.Sized[uint64](8, 3) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		s, want, e, version := newMemStore(), model{}, flow.Epoch(0), 1
 		l := begin(t, versioned(s, version))

@@ -16,7 +16,7 @@ import (
 
 // TestFoldWhileTheSlotIsTaken folds at the worst moment: the record is written, its slot not taken yet.
 func TestFoldWhileTheSlotIsTaken(t *testing.T) {
-	for seed := range invariants.Sized[uint64](10, 4) {
+	for seed := range invariants.Sized[uint64](10, 2) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		s, want := newMemStore(), model{}
 		l := begin(t, options(s))
@@ -199,7 +199,7 @@ func (f *faultTest) restart() {
 }
 
 func TestRandomFaults(t *testing.T) {
-	for seed := range invariants.Sized[uint64](8, 4) {
+	for seed := range invariants.Sized[uint64](8, 2) {
 		f := &faultTest{t: t, r: rand.New(rand.NewPCG(seed, 3)), seed: seed, s: newMemStore(), states: map[flow.Epoch]model{0: {}}}
 		l, err := checkpoint.Open(t.Context(), options(f.s))
 		if err != nil {

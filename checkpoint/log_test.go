@@ -266,7 +266,7 @@ func TestOtherPlanIsRefused(t *testing.T) {
 }
 
 func TestRandomEpochsFoldsAndRestarts(t *testing.T) {
-	for seed := range invariants.Sized[uint64](8, 4) {
+	for seed := range invariants.Sized[uint64](8, 2) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := newMemStore()
 		l := begin(t, anyBound(r, options(s)))

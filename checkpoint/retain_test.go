@@ -11,6 +11,7 @@ import (
 	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/delta"
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 // retained is what must be there, by a model that knows nothing of how the log collects garbage: the slots of the newest epochs, as
@@ -148,9 +149,9 @@ func (m *retained) fold(what string) {
 // No step of the garbage collection removes what an epoch needs that is kept, whatever errors the store gives, and none of its own errors
 // reaches an epoch.
 func TestGarbageCollectionKeepsEveryRetainedEpoch(t *testing.T) {
-	seeds, steps := uint64(12), 80
+	seeds, steps := invariants.Sized[uint64](12, 2), 80
 	if testing.Short() {
-		seeds = 3
+		seeds = min(seeds, 3)
 	}
 	for seed := range seeds {
 		m := &retained{t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 77)), s: newMemStore(), states: map[flow.Epoch]model{}}

@@ -42,7 +42,7 @@ func TestAsOf(t *testing.T) {
 
 // Against the rule, at random: of the versions that came in time the newest that is not after the record.
 func TestAsOfAgainstTheRule(t *testing.T) {
-	for seed := range invariants.Sized[uint64](30, 8) {
+	for seed := range invariants.Sized[uint64](30, 4) {
 		millracetest.PlayOne(t, millracetest.RandomVariant(seed), func(s *millracetest.Script) {
 			random := rand.New(rand.NewPCG(seed, 8))
 			x := playTwo(s, func(l, r millrace.Keyed[string, mark]) millrace.Stream[joined] {

@@ -134,7 +134,7 @@ func TestDedupTTL(t *testing.T) {
 
 // At random: of the records on time, the first of each key, whatever happens; with times at both ends of what there is.
 func TestDedupAgainstTheRule(t *testing.T) {
-	for seed := range invariants.Sized[uint64](30, 10) {
+	for seed := range invariants.Sized[uint64](30, 4) {
 		v := millracetest.RandomVariant(seed)
 		millracetest.PlayOne(t, v, func(s *millracetest.Script) {
 			random := rand.New(rand.NewPCG(seed, 9))

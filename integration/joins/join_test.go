@@ -240,7 +240,7 @@ func TestJoinsAgainstTheOracle(t *testing.T) {
 	}
 	for name, kind := range joins {
 		t.Run(name, func(t *testing.T) {
-			for seed := range invariants.Sized[uint64](12, 5) {
+			for seed := range invariants.Sized[uint64](12, 3) {
 				v := millracetest.RandomVariant(seed)
 				millracetest.PlayOne(t, v, func(s *millracetest.Script) {
 					random := rand.New(rand.NewPCG(seed, 7))

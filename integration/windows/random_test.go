@@ -115,7 +115,7 @@ func inOrder(ns []int) []int {
 }
 
 func TestWindowsAreTheNaiveOnes(t *testing.T) {
-	for seed := range invariants.Sized[uint64](150, 12) {
+	for seed := range invariants.Sized[uint64](150, 5) {
 		var size, slide, offset, grace int64
 		s := randomScript(seed, func(r *rand.Rand) millrace.Windows {
 			size, slide = 1+r.Int64N(100), 1+r.Int64N(30)

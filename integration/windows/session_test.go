@@ -55,7 +55,7 @@ func (s windowScript) sessions(gap, grace int64) (panes map[string][]int, late i
 }
 
 func TestSessionsAreTheNaiveOnes(t *testing.T) {
-	for seed := range invariants.Sized[uint64](200, 12) {
+	for seed := range invariants.Sized[uint64](200, 5) {
 		var gap, grace int64
 		s := randomScript(seed, func(r *rand.Rand) millrace.Windows {
 			if gap = 1 + r.Int64N(40); r.IntN(2) == 0 {

@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/millrace-io/millrace/internal/invariants"
 )
 
 var (
-	seeds   = flag.Uint64("seeds", 500, "how many seeds are run")
+	seeds   = flag.Uint64("seeds", invariants.Sized[uint64](500, 80), "how many seeds are run")
 	from    = flag.Uint64("from", 0, "the first of them")
 	only    = flag.Uint64("seed", 0, "run this one alone")
 	without = flag.String("without", "", "faults and operators to leave out, separated by commas")
@@ -104,7 +106,7 @@ func TestSeeds(t *testing.T) {
 
 // The same seed takes the same steps, at the same times, whatever else the machine does.
 func TestTheSameSeedTakesTheSameSteps(t *testing.T) {
-	for seed := *from; seed < *from+20; seed++ {
+	for seed := *from; seed < *from+invariants.Sized[uint64](20, 4); seed++ {
 		a, err := Run(options(seed))
 		b, again := Run(options(seed))
 		if fmt.Sprint(a, err) != fmt.Sprint(b, again) {

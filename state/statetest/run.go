@@ -33,7 +33,7 @@ func Run(t *testing.T, open func(t testing.TB) state.ByteStores) {
 	})
 	run := func(name string, f func(e *env)) {
 		t.Run(name, func(t *testing.T) {
-			for round := range uint64(4) {
+			for round := range invariants.Sized[uint64](4, 2) {
 				f(&env{t: t, open: open, rnd: rand.New(rand.NewPCG(seed, round)), clock: &state.Clock{NowNS: 1e18}})
 			}
 		})
@@ -71,7 +71,7 @@ func (e *env) store(groups flow.GroupRange) *state.Store {
 
 func (e *env) whole() *state.Store { return e.store(flow.GroupRange{Lo: 0, Hi: keyGroups}) }
 
-// actions is how many random things a round does: fewer in a build with checks, in as many rounds.
+// actions is how many random things a round does: fewer in a build with checks.
 func actions(n int) int { return invariants.Sized(n, n/3) }
 
 func (e *env) must(err error) {
