@@ -77,6 +77,6 @@ func IsTransient(err error) bool {
 
 // IsBusy says whether JetStream may take the same request a moment later.
 func IsBusy(err *jetstream.APIError) bool {
-	return err.ErrorCode == jsTemporary || err.Code == 503 && err.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabled &&
+	return err.ErrorCode == jsTemporary || err.Code == 429 || err.Code == 503 && err.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabled &&
 		err.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
 }

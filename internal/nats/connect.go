@@ -17,6 +17,7 @@ const (
 	connectTimeout = 10 * time.Second // of one server, with TLS and authentication
 	// RequestTimeout bounds a request to JetStream.
 	RequestTimeout = 10 * time.Second
+	writeTimeout   = 10 * time.Second // of what the socket does not take
 	pingEvery      = 10 * time.Second // a connection is given up when two are not answered
 )
 
@@ -95,7 +96,7 @@ func (s Server) options(d *dialer) ([]client.Option, error) {
 	}
 	opts := []client.Option{
 		client.Name(name), client.NoReconnect(), client.DontRandomize(), client.Timeout(connectTimeout), client.SetCustomDialer(d),
-		client.PingInterval(pingEvery), client.MaxPingsOutstanding(2),
+		client.PingInterval(pingEvery), client.MaxPingsOutstanding(2), client.FlusherTimeout(writeTimeout),
 		// What servers say of themselves is not checked as URLs is.
 		client.IgnoreDiscoveredServers(),
 		client.ErrorHandler(func(*client.Conn, *client.Subscription, error) {}), // the default prints

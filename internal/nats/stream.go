@@ -145,3 +145,30 @@ func (c *Conn) SequenceAt(ctx context.Context, stream string, e Extent, t time.T
 	}
 	return from, nil
 }
+
+// StreamOf is the name of the stream that takes subject.
+func (c *Conn) StreamOf(ctx context.Context, subject string) (name string, err error) {
+	err = c.ask(ctx, func(ctx context.Context) error {
+		name, err = c.JetStream.StreamNameBySubject(ctx, subject)
+		return err
+	})
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return "", fmt.Errorf("subject %q: no stream takes it: %w: add it to one, of %q, or create one", subject, jetstream.ErrStreamNotFound, c.names(ctx))
+	case err != nil:
+		return "", fmt.Errorf("subject %q: %w", subject, c.explain(err))
+	}
+	return name, nil
+}
+
+// HasJetStream reports a server or an account without it.
+func (c *Conn) HasJetStream(ctx context.Context) error {
+	err := c.ask(ctx, func(ctx context.Context) error {
+		_, err := c.JetStream.AccountInfo(ctx)
+		return err
+	})
+	if err != nil {
+		return c.explain(err)
+	}
+	return nil
+}
