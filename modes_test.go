@@ -292,7 +292,7 @@ func TestPanesGroupBy(t *testing.T) {
 		Who string
 		At  time.Time
 	}
-	for seed := range invariants.Sized[uint64](20, 8) {
+	for seed := range invariants.Sized[uint64](20, 4) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		millracetest.PlayOne(t, millracetest.RandomVariant(seed), func(s *millracetest.Script) {
 			in, out := s.Input[event](), s.Output[millrace.Pair[int64, int64]]()

@@ -167,7 +167,7 @@ var chains = []chain{
 func TestAggregationsInARowStayExact(t *testing.T) {
 	for _, c := range chains {
 		t.Run(c.name, func(t *testing.T) {
-			for seed := range invariants.Sized[uint64](30, 8) {
+			for seed := range invariants.Sized[uint64](30, 3) {
 				random := rand.New(rand.NewPCG(seed, 7))
 				var sent []amount
 				millracetest.PlayOne(t, millracetest.RandomVariant(seed), func(s *millracetest.Script) {

@@ -73,7 +73,7 @@ func TestTableFinalOfManyRows(t *testing.T) {
 	for i := range 1500 {
 		in = append(in, amount{fmt.Sprint(i % 1000), 1})
 	}
-	for seed := range invariants.Sized[uint64](40, 12) {
+	for seed := range invariants.Sized[uint64](40, 5) {
 		v := millracetest.RandomVariant(seed)
 		v.Crash = true
 		millracetest.PlayOne(t, v, func(s *millracetest.Script) {
