@@ -78,6 +78,8 @@ type Job struct {
 	over         bool               // the tasks are being stopped because the job is
 	cancelDeploy context.CancelFunc // of the newest deploy after a failure
 	folding      bool
+	writing      bool        // an epoch's record is being written, or the head is moved behind it
+	held         *barrier.Do // the record that waits for it
 	foldAtNS     int64
 	batches
 	savepoints
@@ -118,6 +120,7 @@ type (
 	}
 	regionStopped struct{ stuck error }
 	restart       struct{}
+	headMoved     struct{} // or left where it is
 	folded        struct{ err error }
 	found         struct {
 		dep    *Deployment
@@ -212,6 +215,8 @@ func (j *Job) handle(msg any) {
 		j.afterRegion(m.stuck)
 	case restart:
 		j.redeploy()
+	case headMoved:
+		j.onHeadMoved()
 	case folded:
 		j.folding = false
 		if m.err != nil {
@@ -348,9 +353,14 @@ func (j *Job) acknowledged(m acked) {
 	j.carry(j.coord.Ack(m.task, m.epoch, j.cfg.Now()))
 }
 
-// record makes the epoch durable on an I/O goroutine: the parts of all tasks in one segment, then the slot. Under
+// record makes the epoch durable on an I/O goroutine: the parts of all tasks in one segment, in its slot. Under
 // at-most-once there is nothing to write: when all tasks have answered the lanes are empty and the sinks have flushed.
+// The head is moved when the epoch's output is on its way already; a record that is due before waits.
 func (j *Job) record(d barrier.Do) {
+	if j.writing {
+		j.held = &d
+		return
+	}
 	fault.Point("epoch/acknowledged")
 	if j.cfg.Log == nil {
 		j.tell(recorded{j.coord, d.Epoch, nil})
@@ -368,12 +378,25 @@ func (j *Job) record(d barrier.Do) {
 		}
 	}
 	coord, log, e, meta := j.coord, j.cfg.Log, d.Epoch, j.meta(d)
+	j.writing = true
 	j.writes.begin()
 	j.host.goIO(func() {
 		err := log.Complete(context.Background(), e, blocks, meta)
-		j.writes.end()
 		j.tell(recorded{coord, e, err})
+		if err == nil {
+			_ = log.MoveHead(context.Background()) // the next record tries again, and has the error
+		}
+		j.tell(headMoved{})
+		j.writes.end()
 	})
+}
+
+// onHeadMoved goes on with the record that waited, unless its attempt is over.
+func (j *Job) onHeadMoved() {
+	d := j.held
+	if j.writing, j.held = false, nil; d != nil && j.coord != nil && j.failure == nil {
+		j.record(*d)
+	}
 }
 
 func (j *Job) onRecorded(m recorded) {

@@ -21,8 +21,11 @@ func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) {
 	l.mu.Lock()
 	err, first := l.usable(), l.begun == 0
 	l.mu.Unlock()
-	if err == nil && first && planted.On("sweep-before-the-slot") {
-		l.sweep(ctx)
+	var names []string
+	if err == nil && first {
+		if names = l.list(ctx); planted.On("sweep-before-the-slot") {
+			l.sweep(ctx, names)
+		}
 	}
 	if err == nil && l.chain.headData == nil {
 		err = l.firstHead(ctx)
@@ -35,12 +38,15 @@ func (l *Log) Begin(ctx context.Context) (flow.Attempt, error) {
 			return &record{kind: attemptRecord, attempt: c.attempt + 1, epoch: c.epoch()}
 		})
 	}
+	if err == nil {
+		err = l.moveHead(ctx)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("begin an attempt of job %q: %w", l.o.Job, err)
 	}
 	if first {
 		fault.Point("checkpoint/sweep")
-		l.sweep(ctx)
+		l.sweep(ctx, names)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -163,6 +163,11 @@ func (f *faultTest) epoch() {
 	switch err := f.l.Complete(f.t.Context(), f.tried, f.pending, nil); {
 	case err == nil:
 		f.complete, f.pending = f.tried, nil
+		if f.r.IntN(2) == 0 {
+			if err := f.l.MoveHead(f.t.Context()); err != nil && !errors.Is(err, errInjected) {
+				f.t.Fatalf("seed %d: %v", f.seed, err)
+			}
+		}
 	case !errors.Is(err, errInjected):
 		f.t.Fatalf("seed %d: %v", f.seed, err)
 	case f.r.IntN(2) == 0:

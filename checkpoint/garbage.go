@@ -12,14 +12,23 @@ import (
 // slotPrefix begins the names of slots; they sort by number.
 const slotPrefix = "slot-"
 
-// sweep finds what crashed runs left behind: runs without a record, and slots below the kept ones. It follows the taking of a slot,
-// so no other run can still complete an epoch with one of these files. An error here stops nothing: it leaves files.
-func (l *Log) sweep(ctx context.Context) {
+// list names what is there before a slot is taken. An error stops nothing: what is not listed is not swept.
+func (l *Log) list(ctx context.Context) []string {
 	names, err := l.o.Store.List(ctx)
-	l.mu.Lock()
-	if err != nil {
-		l.stats.GarbageErrors++
+	if err == nil {
+		return names
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.GarbageErrors++
+	return nil
+}
+
+// sweep finds what crashed runs left behind: runs without a record, and slots below the kept ones. names was listed before a slot was
+// taken, and that was: so no older run can still complete an epoch with one of these files, and none of them is of a newer run, which may
+// have overtaken this one meanwhile. An error here leaves files.
+func (l *Log) sweep(ctx context.Context, names []string) {
+	l.mu.Lock()
 	l.chain.oldest = l.horizon()
 	named := l.named()
 	for _, name := range names {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,7 @@ func TestSecondRunTakesTheSlot(t *testing.T) {
 	s := newMemStore()
 	old := begin(t, options(s))
 	complete(t, old, 1, put("a", "1"))
+	moveHead(t, old)
 	begin(t, options(s))
 	for range 2 { // and again: it is final
 		if err := old.Complete(t.Context(), 2, put("a", "2"), nil); !errors.Is(err, checkpoint.ErrTaken) {
@@ -121,50 +123,75 @@ func TestTwoFirstRuns(t *testing.T) {
 	}
 }
 
+// A newer run goes on and deletes the slot that the old one is about to take: before it starts to, or when its record is written already.
 func TestSlotThatWasDeletedIsFenced(t *testing.T) {
-	s := newMemStore()
-	old := begin(t, options(s))
-	complete(t, old, 1, put("a", "1"))
-	newer := begin(t, options(s))
-	for e := flow.Epoch(2); e < 8; e++ {
-		complete(t, newer, e, put("a", "2"))
-		if err := newer.Fold(t.Context()); err != nil {
-			t.Fatal(err)
+	for _, moved := range []bool{false, true} {
+		for _, during := range []bool{false, true} {
+			s := newMemStore()
+			old := begin(t, options(s))
+			complete(t, old, 1, put("a", "1"))
+			if moved {
+				moveHead(t, old)
+			}
+			overtake := func() {
+				s.beforeSlot = nil
+				newer := begin(t, options(s))
+				for e := flow.Epoch(2); e < 8; e++ {
+					complete(t, newer, e, put("a", "2"))
+					if err := newer.Fold(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if slices.Contains(s.names(), "slot-000000000003") {
+					t.Fatalf("the slot is not deleted: %q", s.names())
+				}
+			}
+			if s.beforeSlot = overtake; !during {
+				overtake()
+			}
+			if err := old.Complete(t.Context(), 2, put("a", "9"), nil); !errors.Is(err, checkpoint.ErrFenced) {
+				t.Fatalf("moved %t, during %t: complete in a slot long deleted: %v", moved, during, err)
+			}
+			if e, _ := old.Newest(); e.Number != 1 {
+				t.Fatalf("moved %t, during %t: it believes in epoch %d", moved, during, e.Number)
+			}
+			equal(t, "newer run", restore(t, begin(t, options(s))), model{"count/n/1/a": "2"})
 		}
 	}
-	if err := old.Complete(t.Context(), 2, put("a", "9"), nil); !errors.Is(err, checkpoint.ErrFenced) {
-		t.Fatalf("complete in a slot long deleted: %v", err)
+}
+
+func moveHead(t testing.TB, l *checkpoint.Log) {
+	t.Helper()
+	if err := l.MoveHead(t.Context()); err != nil {
+		t.Fatalf("move the head: %v", err)
 	}
-	equal(t, "newer run", restore(t, begin(t, options(s))), model{"count/n/1/a": "2"})
 }
 
 func TestUncertainSlotIsAdopted(t *testing.T) {
-	for _, op := range []string{"create", "replace"} {
-		for _, restart := range []bool{false, true} {
-			s := newMemStore()
-			l := begin(t, options(s))
-			complete(t, l, 1, put("a", "1"))
-			s.after = func(o, name string) error {
-				if o == op && !strings.HasPrefix(name, "run-") {
-					return errInjected
-				}
-				return nil
+	for _, restart := range []bool{false, true} {
+		s := newMemStore()
+		l := begin(t, options(s))
+		complete(t, l, 1, put("a", "1"))
+		s.after = func(op, name string) error {
+			if op == "create" && !strings.HasPrefix(name, "run-") {
+				return errInjected
 			}
-			if err := l.Complete(t.Context(), 2, put("b", "2"), nil); !errors.Is(err, errInjected) {
-				t.Fatalf("%s: %v", op, err)
-			}
-			s.after = nil
-			if restart {
-				if a, err := l.Begin(t.Context()); err != nil || a != 2 {
-					t.Fatalf("%s: attempt %d, %v", op, a, err)
-				}
-				if e, _ := l.Newest(); e.Number != 2 {
-					t.Fatalf("%s: newest epoch is %d: epoch 2 has its slot", op, e.Number)
-				}
-			}
-			complete(t, l, 3, put("c", "3"))
-			equal(t, op, restore(t, begin(t, options(s))), model{"count/n/1/a": "1", "count/n/1/b": "2", "count/n/1/c": "3"})
+			return nil
 		}
+		if err := l.Complete(t.Context(), 2, put("b", "2"), nil); !errors.Is(err, errInjected) {
+			t.Fatal(err)
+		}
+		s.after = nil
+		if restart {
+			if a, err := l.Begin(t.Context()); err != nil || a != 2 {
+				t.Fatalf("attempt %d, %v", a, err)
+			}
+			if e, _ := l.Newest(); e.Number != 2 {
+				t.Fatalf("newest epoch is %d: epoch 2 has its slot", e.Number)
+			}
+		}
+		complete(t, l, 3, put("c", "3"))
+		equal(t, "adopted", restore(t, begin(t, options(s))), model{"count/n/1/a": "1", "count/n/1/b": "2", "count/n/1/c": "3"})
 	}
 }
 

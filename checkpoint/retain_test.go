@@ -125,6 +125,9 @@ func (m *retained) complete() {
 		m.keep = min(m.keep+m.count()-before, m.retain) // also one that is there although an error was returned
 		if err == nil {
 			m.state = after
+			if m.r.IntN(2) == 0 {
+				_ = m.log.MoveHead(m.t.Context())
+			}
 			return
 		}
 		m.fold(fmt.Sprintf("fold behind epoch %d, of which nobody knows", m.next))

@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/fault"
 	"github.com/millrace-io/millrace/internal/planted"
 )
@@ -21,9 +20,13 @@ const ownSlotsMax = 4
 // headTriesMax bounds how often the head is replaced when others move it at the same time.
 const headTriesMax = 8
 
-// take takes the next slot for the record that build makes for it, and moves the head there. The caller holds taking.
+// take takes the next slot for the record that build makes for it. The head is at the slot before then, or is moved there first. The
+// caller holds taking.
 func (l *Log) take(ctx context.Context, build func(chain) *record) error {
 	for range ownSlotsMax {
+		if err := l.moveHead(ctx); err != nil {
+			return err
+		}
 		l.mu.Lock()
 		c := l.chain
 		l.mu.Unlock()
@@ -47,23 +50,13 @@ func (l *Log) take(ctx context.Context, build func(chain) *record) error {
 		}
 		fault.Point("checkpoint/slot-taken")
 		l.headSafe()
-		hash := digest(sha256.Sum256(data))
-		if err := l.moveHead(ctx, r.slot, hash, c.epochWith(r)); err != nil {
+		if err := l.notPassed(ctx, r.slot); err != nil {
 			return err
 		}
-		fault.Point("checkpoint/head-moved")
-		l.advance(r, hash)
+		l.advance(r, sha256.Sum256(data))
 		return nil
 	}
 	return fmt.Errorf("%d slots in a row of uncertain outcome: start the job again", ownSlotsMax)
-}
-
-// epochWith is the newest complete epoch when r is in its slot.
-func (c *chain) epochWith(r *record) flow.Epoch {
-	if r.kind == epochRecord {
-		return r.epoch
-	}
-	return c.epoch()
 }
 
 // adopt looks at a slot that was there already. Another run's is the end of this one; this log's own was created by a call
@@ -81,14 +74,59 @@ func (l *Log) adopt(ctx context.Context, slot uint64) error {
 	return nil
 }
 
-// moveHead replaces the head by one that names the slot just taken. When the head is there already or beyond, then a newer
-// run had this slot, went on and deleted it.
-func (l *Log) moveHead(ctx context.Context, slot uint64, hash digest, e flow.Epoch) error {
-	data := head{lineage: l.lineage, slot: slot, hash: hash, epoch: e}.encode()
+// notPassed looks at the head after a slot was created: when it is there already or beyond, then a newer run had this slot, went on and
+// deleted it. A slot is deleted when the head is durably behind it, so a head that is not there yet says that nobody did.
+func (l *Log) notPassed(ctx context.Context, slot uint64) error {
+	if planted.On("slot-of-a-passed-run-believed") {
+		return nil
+	}
+	h, err := l.readHead(ctx)
+	switch {
+	case err != nil:
+		return err
+	case h == nil:
+		return l.headGone()
+	case h.lineage != l.lineage || h.slot >= slot:
+		return l.fenced(slot, *h)
+	}
+	return nil
+}
+
+func (l *Log) headGone() error {
+	return fmt.Errorf("file %q at epoch %d is gone: %w; %s", headName, l.chain.epoch(), ErrDamaged, remedy)
+}
+
+func (l *Log) fenced(slot uint64, h head) error {
+	return l.fail(fmt.Errorf("slot %d of job %q, head is at slot %d, epoch %d: %w; stop one of them", slot, l.o.Job, h.slot, h.epoch, ErrFenced))
+}
+
+// MoveHead moves the head to the newest slot. The engine calls it behind each Complete, when the epoch's output is on its way: a record
+// counts without it, and the next Complete or Begin does it when it was not done, and has its error.
+func (l *Log) MoveHead(ctx context.Context) error {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	l.mu.Lock()
+	err := l.usable()
+	l.mu.Unlock()
+	if err == nil {
+		err = l.moveHead(ctx)
+	}
+	return err
+}
+
+// moveHead replaces the head by one that names the newest slot, unless it does. When it names a later one, a newer run has gone past this
+// one. The caller holds taking.
+func (l *Log) moveHead(ctx context.Context) error {
+	slot := l.chain.slot
+	if l.chain.headSlot == slot {
+		return nil
+	}
+	data := head{lineage: l.lineage, slot: slot, hash: l.chain.hash, epoch: l.chain.epoch()}.encode()
 	for range headTriesMax {
 		err := l.o.Store.Replace(ctx, headName, l.chain.headData, data)
 		if err == nil {
 			l.headIs(data, slot)
+			fault.Point("checkpoint/head-moved")
 			return nil
 		}
 		if !errors.Is(err, ErrExists) {
@@ -99,11 +137,11 @@ func (l *Log) moveHead(ctx context.Context, slot uint64, hash digest, e flow.Epo
 		case err != nil:
 			return err
 		case h == nil:
-			return fmt.Errorf("file %q at epoch %d is gone: %w; %s", headName, e, ErrDamaged, remedy)
+			return l.headGone()
 		case bytes.Equal(l.chain.headData, data):
 			return nil // our own, by a call that returned an error
 		case h.lineage != l.lineage || h.slot >= slot:
-			return l.fail(fmt.Errorf("slot %d of job %q, head is at slot %d, epoch %d: %w; stop one of them", slot, l.o.Job, h.slot, h.epoch, ErrFenced))
+			return l.fenced(slot, *h)
 		}
 	}
 	return fmt.Errorf("move head to slot %d: changed by others %d times in a row", slot, headTriesMax)

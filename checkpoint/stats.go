@@ -10,7 +10,7 @@ type Stats struct {
 	TotalBytes       int64         // of those files
 	SegmentBytes     int64         // of the last segment; 0 when nothing had changed
 	FoldedBytes      int64         // written by folds of this process
-	CompleteDuration time.Duration // the last Complete: segment, slot and head
+	CompleteDuration time.Duration // the last Complete: segment and slot; not the head, which is moved behind it
 	FoldDuration     time.Duration // the last fold
 	GarbageFiles     int           // files waiting to be deleted
 	GarbageErrors    int64         // deletions that did not succeed; they are tried again

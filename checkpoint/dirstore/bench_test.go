@@ -69,6 +69,11 @@ func benchComplete(b *testing.B, n int, bound int64) {
 		start := time.Now()
 		complete(b, l, e, blocks)
 		took = append(took, time.Since(start))
+		b.StopTimer()
+		if err := l.MoveHead(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
 		if e%8 == 0 {
 			b.StopTimer()
 			if err := l.Fold(b.Context()); err != nil {

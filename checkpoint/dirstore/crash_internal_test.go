@@ -173,6 +173,11 @@ func (c *crashTest) epoch(l *checkpoint.Log) {
 		c.t.Fatal(err)
 	}
 	c.complete = c.trying
+	if c.r.IntN(3) > 0 {
+		if err := l.MoveHead(c.t.Context()); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 	if err := l.Fold(c.t.Context()); err != nil {
 		c.t.Fatal(err)
 	}
