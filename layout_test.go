@@ -102,7 +102,7 @@ var homes = map[string][]string{
 	"gonum.org/v1/plot":                       {"benchmarks"},
 	"golang.org/x/sys":                        {"benchmarks", "checkpoint/dirstore", "state/badgerstate", "runner"},
 	"golang.org/x/term":                       {"runner"},
-	"github.com/nats-io/nats.go":              {"internal/nats", "sources/natssource", "sinks/natssink"},
+	"github.com/nats-io/nats.go":              {"internal/nats", "sources/natssource", "sinks/natssink", "integration/jetstream"},
 	"github.com/nats-io/nats-server":          {"internal/nats/natstest"},                                // for tests
 	"github.com/twmb/franz-go":                {"benchmarks/chaos"},                                      // and tests: kfake is their in-process broker; the campaign's checker shares no code with the engine
 	"github.com/hamba/avro":                   {},                                                        // tests only: a second opinion on codec's schemas and bytes
