@@ -107,7 +107,7 @@ func (l *Lane[T]) Refuse(f func() bool) { l.refuse = f }
 func (l *Lane[T]) Send(ctx context.Context, b *flow.Batch[T]) error {
 	select {
 	case l.c <- b:
-		l.consumer.Ring()
+		l.Sent()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -119,7 +119,7 @@ func (l *Lane[T]) Send(ctx context.Context, b *flow.Batch[T]) error {
 func (l *Lane[T]) Receive(ctx context.Context, woken <-chan struct{}) (*flow.Batch[T], error) {
 	select {
 	case b := <-l.c:
-		l.made()
+		l.Took()
 		return b, nil
 	case <-woken:
 		return nil, nil
@@ -127,6 +127,18 @@ func (l *Lane[T]) Receive(ctx context.Context, woken <-chan struct{}) (*flow.Bat
 		return nil, ctx.Err()
 	}
 }
+
+// Arrivals is what Receive takes from, for an I/O goroutine that waits for other things as well. It calls Took behind each batch.
+func (l *Lane[T]) Arrivals() <-chan *flow.Batch[T] { return l.c }
+
+// Took ends the taking of a batch from Arrivals.
+func (l *Lane[T]) Took() { l.made() }
+
+// Departures is what Send hands over to, for an I/O goroutine that waits for other things as well. It calls Sent behind each batch.
+func (l *Lane[T]) Departures() chan<- *flow.Batch[T] { return l.c }
+
+// Sent ends the handing over of a batch to Departures.
+func (l *Lane[T]) Sent() { l.consumer.Ring() }
 
 // Len is the number of batches waiting.
 func (l *Lane[T]) Len() int { return len(l.c) }

@@ -85,7 +85,7 @@ func (r *Receiver[T]) Record(f func(batch []byte)) {
 
 func (r *Receiver[T]) record(b *flow.Batch[T], f func(batch []byte)) {
 	if len(b.Records) > 0 && b.Attempt == r.attempt {
-		r.buf = appendBatch(r.buf[:0], r.values, b)
+		r.buf = AppendRecords(r.buf[:0], r.values, b)
 		f(r.buf)
 	}
 }

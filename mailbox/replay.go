@@ -1,37 +1,6 @@
 package mailbox
 
-import (
-	"encoding/binary"
-	"errors"
-
-	"github.com/millrace-io/millrace/flow"
-)
-
-// ValueCodec writes and reads the records of a lane: the encoding of T.
-type ValueCodec[T any] interface {
-	Append(dst []byte, v *T) []byte
-	Decode(src []byte, v *T) (rest []byte, err error)
-}
-
-// ErrDamaged says that bytes are no recorded batch.
-var ErrDamaged = errors.New("recorded batch is damaged")
-
-// recordBytesMin is what a recorded record takes besides its value.
-const recordBytesMin = 8 + 8 + 1
-
-// appendBatch appends the records of b: their number, and of each the time, the hash, the kind and the value. Marks are not written: producers give
-// their watermark again.
-func appendBatch[T any](dst []byte, values ValueCodec[T], b *flow.Batch[T]) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(b.Records)))
-	for i := range b.Records {
-		r := &b.Records[i]
-		dst = binary.BigEndian.AppendUint64(dst, uint64(r.TimeNS))
-		dst = binary.BigEndian.AppendUint64(dst, r.Hash)
-		dst = append(dst, byte(b.KindOf(i)))
-		dst = values.Append(dst, &r.Value)
-	}
-	return dst
-}
+import "github.com/millrace-io/millrace/flow"
 
 // Replay is the Input of records that were under way when the epoch was cut from which the attempt starts. They come before what lanes bring.
 type Replay[T any] struct {
@@ -48,39 +17,9 @@ func NewReplay[T any](values ValueCodec[T], on func(*flow.Batch[T])) *Replay[T] 
 
 // Load adds what a Receiver has recorded: the records whose hash is the task's.
 func (r *Replay[T]) Load(data []byte, mine func(hash uint64) bool) error {
-	n, w := binary.Uvarint(data)
-	if w <= 0 || n > uint64(len(data))/recordBytesMin {
-		return ErrDamaged
-	}
-	data = data[w:]
 	b := &flow.Batch[T]{}
-	for range n {
-		if len(data) < recordBytesMin {
-			return ErrDamaged
-		}
-		rec := flow.Record[T]{TimeNS: int64(binary.BigEndian.Uint64(data)), Hash: binary.BigEndian.Uint64(data[8:])}
-		kind := flow.Kind(data[16])
-		rest, err := r.values.Decode(data[recordBytesMin:], &rec.Value)
-		if err == nil && kind > flow.Final {
-			err = ErrDamaged
-		}
-		if err != nil {
-			return err
-		}
-		data = rest
-		if !mine(rec.Hash) {
-			continue
-		}
-		if kind != flow.Insert || len(b.Kinds) > 0 {
-			for len(b.Kinds) < len(b.Records) {
-				b.Kinds = append(b.Kinds, flow.Insert)
-			}
-			b.Kinds = append(b.Kinds, kind)
-		}
-		b.Records = append(b.Records, rec)
-	}
-	if len(data) > 0 {
-		return ErrDamaged
+	if err := DecodeRecords(data, r.values, b, mine); err != nil {
+		return err
 	}
 	if len(b.Records) > 0 {
 		r.batches = append(r.batches, b)
@@ -109,7 +48,7 @@ func (r *Replay[T]) SetMasked(bool) {}
 // Record implements Input: f gets what has not been processed.
 func (r *Replay[T]) Record(f func(batch []byte)) {
 	for _, b := range r.batches {
-		r.buf = appendBatch(r.buf[:0], r.values, b)
+		r.buf = AppendRecords(r.buf[:0], r.values, b)
 		f(r.buf)
 	}
 }
