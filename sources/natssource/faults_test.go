@@ -247,3 +247,45 @@ func TestServerWithAnEmptyDirectory(t *testing.T) {
 	mustSay(t, err, `stream "S"`, "not found")
 	notAgain(t, err)
 }
+
+// TestBucket: a key-value bucket removes values that newer ones replaced, which is no loss, before opening and while reading.
+func TestBucket(t *testing.T) {
+	r := start(t)
+	kv, err := r.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "B"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(key string, values ...string) {
+		t.Helper()
+		for _, v := range values {
+			if _, err := kv.PutString(t.Context(), key, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put("a", "a0", "a1")
+	cfg := r.endless("KV_B")
+	cfg.FetchMessages = 1
+	src := natssource.New(cfg, codec.String)
+	split := splitsOf(t, src)[0]
+	reader := open(t, src, split, split.Start)
+	got, _, at := take(t, reader, 1)
+	if !slices.Equal(got, []string{"a1"}) {
+		t.Errorf("got %q", got)
+	}
+	newest := func(reader sources.Reader[string], want string) {
+		t.Helper()
+		for got := ""; got != want; {
+			vs, bad, _ := take(t, reader, 1)
+			if got = vs[len(vs)-1]; len(bad) > 0 {
+				t.Fatalf("dead letters %+v", bad)
+			}
+		}
+	}
+	put("a", numbered("a", 50)...)
+	newest(reader, "a49")
+	reader.Close()
+	again := open(t, src, split, at)
+	defer again.Close()
+	newest(again, "a49")
+}

@@ -73,12 +73,22 @@ func (f *fetcher) locate(ctx context.Context) error {
 			"start a new lineage to read what it has now", f.at.next, f.split, f.cfg.Stream, e.Last)
 	case f.at.next >= e.First, f.ended(f.at.next):
 		return nil
+	case f.superseding():
+		f.at.next = min(e.First, f.stop)
+		return nil
 	case !f.cfg.SkipLost:
 		return f.isLost(gap{f.at.next, e.First})
 	}
 	f.lost = &gap{f.at.next, min(e.First, f.stop)}
 	f.at.next = f.lost.behind
 	return nil
+}
+
+// superseding says whether the stream removes only what a newer message of the same subject has replaced, as a key-value bucket does. Those
+// who come later see the newest, and miss nothing that is still true.
+func (f *fetcher) superseding() bool {
+	c := f.stream.CachedInfo().Config
+	return c.MaxMsgsPerSubject > 0 && c.MaxAge == 0 && c.MaxMsgs <= 0 && c.MaxBytes <= 0
 }
 
 func timestamp(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }

@@ -134,6 +134,9 @@ func (r *reader[T]) fill(ctx context.Context, b *sources.Batch[T]) error {
 			break
 		}
 		sequence := got.meta.Sequence.Stream
+		if sequence < r.fetcher.at.next { // older servers let a consumer on a replica that lags begin at its end
+			continue
+		}
 		r.stalled, r.atEnd, r.unsaid = 0, got.meta.NumPending == 0, got.meta.NumPending == 0
 		if sequence > r.at.next && skipped.from == 0 {
 			skipped = gap{r.at.next, sequence}
@@ -168,6 +171,9 @@ func (r *reader[T]) next() (fetched, bool) {
 // checkSkipped tells sequences of other subjects, and of messages deleted one by one, from those that the stream's limits took away
 // while they were waiting to be read: then the stream begins behind them.
 func (r *reader[T]) checkSkipped(ctx context.Context, b *sources.Batch[T], skipped gap) error {
+	if r.fetcher.superseding() {
+		return nil
+	}
 	extent, err := r.fetcher.conn.Extent(ctx, r.fetcher.stream)
 	if err != nil {
 		return transient(fmt.Errorf("nats source: %w", err))
