@@ -29,6 +29,7 @@ type deployment struct {
 	refuse    func() bool // asked before a batch goes into a lane: for tests; nil: lanes refuse when they are full
 	rehearsal bool
 	free      func(dir string) (int64, error) // of disk space; nil: as the system says
+	spread    *spread                         // over processes; nil: all tasks are of this one
 
 	byChain map[string][]*actors.Task // by the chain's head
 	edges   map[any]any               // *reader[T] to *edge[T]
@@ -97,14 +98,17 @@ func (d *deployment) makeTasks(c *plan.Chain) {
 			Groups: flow.RangeOf(i, d.keyGroups, c.Tasks), KeyGroups: d.keyGroups, Clock: clock,
 			CacheBytes: cache, Volatile: d.config.Guarantee == AtMostOnce,
 		}
-		if d.bytes != nil && !d.rehearsal && d.keyed(c) {
+		away := d.away(c.Head, i)
+		if d.bytes != nil && !d.rehearsal && !away && d.keyed(c) {
 			b, err := d.bytes(fmt.Sprintf("%s-%d", c.Head, i))
 			d.fault(err)
 			o.Bytes = b
 		}
-		d.byChain[c.Head] = append(d.byChain[c.Head], actors.NewTask(actors.TaskConfig{
+		t := actors.NewTask(actors.TaskConfig{
 			Chain: c.Head, Operators: c.Steps, Keyed: d.keyed(c), Index: i, Count: c.Tasks, Attempt: d.attempt, Now: d.now, Clock: clock, Store: state.NewStore(o),
-		}))
+		})
+		t.Away = away
+		d.byChain[c.Head] = append(d.byChain[c.Head], t)
 	}
 }
 
@@ -131,6 +135,9 @@ func (d *deployment) keyed(c *plan.Chain) bool {
 func (d *deployment) compile(c *plan.Chain) {
 	head := d.job.byID[c.Head]
 	for _, t := range d.byChain[c.Head] {
+		if t.Away && !d.rehearsal {
+			continue // its process compiles it
+		}
 		tb := &taskBuild{d: d, task: t, memo: map[any]any{}}
 		if head.Source {
 			head.source(tb)

@@ -128,6 +128,10 @@ type Config struct {
 	// RestartMax is the longest wait before a restart; 0 means 10 s.
 	RestartMax time.Duration
 
+	// Cluster runs the job's tasks on workers; nil: in this process. Sinks, and sources that are not sources.Portable, run in this process all the same.
+	// State and records are the same either way.
+	Cluster Cluster
+
 	// Logger gets what a person running the job should know; nil discards it. Nothing is logged per record.
 	Logger *slog.Logger
 }

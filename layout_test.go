@@ -47,9 +47,10 @@ var layers = map[string][]string{
 	"internal/nats":  {"internal/secret"},                  // the same for JetStream
 
 	// L3: tasks; and adapters, each its room, the words and one third-party library
-	"actors":              {"flow", "mailbox", "barrier", "state", "checkpoint", "operators", "sources", "sinks", "internal/plan", "internal/delta"},
+	"actors":              {"flow", "codec", "mailbox", "barrier", "state", "checkpoint", "operators", "sources", "sinks", "internal/plan", "internal/delta"},
 	"mailbox/wire":        {"mailbox", "flow"}, // the protocol of a lane between processes, without a network
 	"mailbox/natslane":    {"mailbox", "mailbox/wire", "flow"},
+	"cluster":             {"actors", "mailbox", "mailbox/natslane", "flow", "codec"}, // who the workers are, through NATS
 	"checkpoint/dirstore": {"checkpoint", "flow"},
 	"state/badgerstate":   {"state", "flow"},
 	"state/statetest":     {"state", "flow", "codec", "internal/delta"},
@@ -104,7 +105,7 @@ var homes = map[string][]string{
 	"gonum.org/v1/plot":                       {"benchmarks"},
 	"golang.org/x/sys":                        {"benchmarks", "checkpoint/dirstore", "state/badgerstate", "runner"},
 	"golang.org/x/term":                       {"runner"},
-	"github.com/nats-io/nats.go":              {"internal/nats", "sources/natssource", "sinks/natssink", "integration/jetstream", "mailbox/natslane"},
+	"github.com/nats-io/nats.go":              {"internal/nats", "sources/natssource", "sinks/natssink", "integration/jetstream", "mailbox/natslane", "cluster"},
 	"github.com/nats-io/nats-server":          {"internal/nats/natstest"},                                // for tests
 	"github.com/twmb/franz-go":                {"benchmarks/chaos"},                                      // and tests: kfake is their in-process broker; the campaign's checker shares no code with the engine
 	"github.com/hamba/avro":                   {},                                                        // tests only: a second opinion on codec's schemas and bytes

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/internal/plan"
 	"github.com/millrace-io/millrace/mailbox"
+	"github.com/millrace-io/millrace/mailbox/natslane"
 	"github.com/millrace-io/millrace/operators"
 )
 
@@ -125,14 +126,74 @@ func (r *reader[T]) connect(d *deployment) {
 	for _, p := range from {
 		row := make([]*mailbox.Lane[T], len(to))
 		for i, c := range to {
-			row[i] = mailbox.NewLane(d.config.LaneBatches, e.pool, p.Bell(), c.Bell())
-			if d.refuse != nil {
-				row[i].Refuse(d.refuse)
-			}
+			row[i] = r.lane(d, e, p, c)
 		}
 		e.lanes = append(e.lanes, row)
 	}
 	d.edges[r] = e
+}
+
+// lane makes the lane between two tasks, as far as it is of this process: nil when neither of them is.
+func (r *reader[T]) lane(d *deployment, e *edge[T], from, to *actors.Task) *mailbox.Lane[T] {
+	n := d.config.LaneBatches
+	switch {
+	case d.rehearsal || !from.Away && !to.Away:
+		l := mailbox.NewLane(n, e.pool, from.Bell(), to.Bell())
+		if d.refuse != nil {
+			l.Refuse(d.refuse)
+		}
+		return l
+	case from.Away && to.Away:
+		return nil
+	case to.Away:
+		l := mailbox.NewLane(n, e.pool, from.Bell(), nil)
+		d.fault(r.sends(d, l, e, from, to))
+		return l
+	default:
+		l := mailbox.NewLane(n, e.pool, nil, to.Bell())
+		d.fault(r.receives(d, l, e, from, to))
+		return l
+	}
+}
+
+// sends carries what a task sends into a lane to the process of another.
+func (r *reader[T]) sends(d *deployment, l *mailbox.Lane[T], e *edge[T], from, to *actors.Task) error {
+	s, err := natslane.NewSender(r.far(d, from, to), l, e.values)
+	if err != nil {
+		return fmt.Errorf("operator %q: %w", r.to.ID, err)
+	}
+	from.AddIO(r.port.step.ID, "send records to another process", s)
+	return nil
+}
+
+// receives carries what a task of another process sends into a lane.
+func (r *reader[T]) receives(d *deployment, l *mailbox.Lane[T], e *edge[T], from, to *actors.Task) error {
+	s, err := natslane.NewReceiver(r.far(d, from, to), l, e.values)
+	if err != nil {
+		return fmt.Errorf("operator %q: %w", r.to.ID, err)
+	}
+	to.AddIO(r.to.ID, "receive records from another process", s)
+	return nil
+}
+
+// far is the lane between two tasks of different processes.
+func (r *reader[T]) far(d *deployment, from, to *actors.Task) natslane.Config {
+	c := d.spread.wire.Lane(d.lineage, d.attempt, d.job.edgeNumber(r), from.Index, to.Index)
+	c.Name = fmt.Sprintf("from operator %q, task %d/%d, to operator %q, task %d/%d", r.port.step.ID, from.Index, from.Count, r.to.ID, to.Index, to.Count)
+	return c
+}
+
+// edgeNumber tells the readings of a job apart.
+func (j *Job) edgeNumber(r connector) (n int) {
+	for _, s := range j.steps {
+		for _, o := range s.readers {
+			if o == r {
+				return n
+			}
+			n++
+		}
+	}
+	return n
 }
 
 // attach gives tb's task the consumer's ends of the lanes: the typed loop over a batch, ending in the step's closure.

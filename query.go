@@ -10,7 +10,6 @@ import (
 	"github.com/millrace-io/millrace/checkpoint"
 	"github.com/millrace-io/millrace/checkpoint/dirstore"
 	"github.com/millrace-io/millrace/flow"
-	"github.com/millrace-io/millrace/state/badgerstate"
 )
 
 // Status is where a query is in its life.
@@ -36,9 +35,9 @@ type Query struct {
 	log       *checkpoint.Log
 	store     *dirstore.Store
 	from      *dirstore.Store // the savepoint of Config.FromSavepoint, or nil
-	db        *badgerstate.DB
-	working   string
-	temporary string // state directory to remove at the end
+	disk      workingStore
+	home      *homeWorker // with Config.Cluster
+	temporary string      // state directory to remove at the end
 	done      chan struct{}
 	err       error
 }
@@ -94,22 +93,16 @@ func (q *Query) watch(ctx context.Context) {
 	}()
 }
 
-func (q *Query) closeWorking() error {
-	if q.db == nil {
-		return nil
-	}
-	err := q.db.Close()
-	q.db = nil
-	return err
-}
-
 // release gives back the state directory.
 func (q *Query) release() error {
 	var errs []error
+	if q.home != nil {
+		q.home.close()
+	}
 	if q.log != nil {
 		errs = append(errs, q.log.Close())
 	}
-	errs = append(errs, q.closeWorking())
+	errs = append(errs, q.disk.close())
 	for _, s := range []*dirstore.Store{q.store, q.from} {
 		if s != nil {
 			errs = append(errs, s.Close())

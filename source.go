@@ -16,11 +16,12 @@ type sourceControl struct {
 	replayable    bool
 	bounds        bool // it can say where a batch should end
 	uncommitted   bool // it gives records that may be taken back
+	portable      bool // it can be read in any process
 }
 
 // bindSource gives step s the closures that read src.
 func bindSource[T any](s *step, src sources.Source[T], out *port[T]) {
-	s.splits = &sourceControl{find: src.Splits, replayable: sources.CanReplay(src), uncommitted: sources.ReadsUncommitted(src)}
+	s.splits = &sourceControl{find: src.Splits, replayable: sources.CanReplay(src), uncommitted: sources.ReadsUncommitted(src), portable: sources.IsPortable(src)}
 	if d, ok := src.(sources.Discoverer); ok {
 		s.splits.discoverEvery = time.Duration(d.DiscoverEveryNS())
 	}

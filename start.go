@@ -91,6 +91,9 @@ func (j *Job) launch(ctx context.Context, rehearsal *deployment) (_ *Query, err 
 	j.announce(c, q)
 	run := rehearsal.jobConfig(q.log)
 	run.Build, run.Now = q.builder(rehearsal), processingTime
+	if c.Cluster != nil {
+		run.Build, run.Cluster = rehearsal.standIns(q.log), q.enlist(rehearsal)
+	}
 	q.run, err = actors.StartJob(ctx, run)
 	if err != nil {
 		return nil, err
@@ -141,7 +144,7 @@ func (q *Query) open(ctx context.Context, r *deployment) (err error) {
 		}
 		q.temporary = dir
 	}
-	q.working = filepath.Join(dir, "working")
+	q.disk.dir = filepath.Join(dir, "working")
 	if c.Guarantee == AtMostOnce {
 		return nil
 	}
@@ -175,21 +178,43 @@ func (c Config) savepoint() (*dirstore.Store, error) {
 func (q *Query) builder(r *deployment) func(context.Context, flow.Attempt) (*actors.Deployment, error) {
 	return func(ctx context.Context, attempt flow.Attempt) (*actors.Deployment, error) {
 		d := r.attemptOf(ctx, attempt, q.log, processingTime)
-		if r.config.State == Badger {
-			if err := q.closeWorking(); err != nil {
-				return nil, err
-			}
-			db, err := badgerstate.Open(badgerstate.Config{
-				Dir: q.working, CacheBytes: r.config.badgerBytes(), FreeBytesMin: r.config.FreeBytesMin,
-			})
-			if err != nil {
-				return nil, err
-			}
-			q.db = db
-			d.bytes = func(task string) (state.ByteStores, error) { return db.Task(task), nil }
+		if err := q.disk.into(d); err != nil {
+			return nil, err
 		}
 		return d.build()
 	}
+}
+
+// workingStore is the disk backend's store of a process.
+type workingStore struct {
+	dir string
+	db  *badgerstate.DB
+}
+
+// into gives d's tasks an empty store, when their state is kept on disk.
+func (w *workingStore) into(d *deployment) error {
+	if d.config.State != Badger {
+		return nil
+	}
+	if err := w.close(); err != nil {
+		return err
+	}
+	db, err := badgerstate.Open(badgerstate.Config{Dir: w.dir, CacheBytes: d.config.badgerBytes(), FreeBytesMin: d.config.FreeBytesMin})
+	if err != nil {
+		return err
+	}
+	w.db = db
+	d.bytes = func(task string) (state.ByteStores, error) { return db.Task(task), nil }
+	return nil
+}
+
+func (w *workingStore) close() error {
+	if w.db == nil {
+		return nil
+	}
+	err := w.db.Close()
+	w.db = nil
+	return err
 }
 
 // announce says at start what is promised, and of what.

@@ -48,6 +48,9 @@ func (j *Job) coordinatorConfig(d *Deployment) barrier.CoordinatorConfig {
 
 // triggers says whether the end of a batch means something to an operator or a sink of the attempt.
 func (d *Deployment) triggers() bool {
+	if d.triggered {
+		return true
+	}
 	for _, t := range d.Tasks {
 		if len(t.Env.Triggered()) > 0 {
 			return true

@@ -123,7 +123,7 @@ func (t *Task) removedBlocks() (blocks []delta.Block) {
 
 // commits says whether one of the task's sinks publishes when an epoch is complete.
 func (t *Task) commits() bool {
-	return slices.ContainsFunc(t.sinks, func(s sink) bool { return s.output() != nil })
+	return t.committing || slices.ContainsFunc(t.sinks, func(s sink) bool { return s.output() != nil })
 }
 
 // completed: epoch e is complete.
@@ -136,17 +136,14 @@ func (t *Task) completed(e flow.Epoch) {
 	}
 }
 
-// recover lets each transactional sink publish what the epoch that was restored holds, and give up the rest. Its first task
-// removes that from the next epoch: no other writes these keys.
+// recover lets each transactional sink publish what the epoch that was restored holds, and give up the rest.
 func (d *Deployment) recover(ctx context.Context, restored flow.Epoch, all kept) error {
 	for _, g := range d.Sinks {
 		of := all[g.ID]
 		delete(all, g.ID)
-		stale := &output{id: g.ID}
 		var prepared []sinks.Prepared
 		for _, key := range slices.Sorted(maps.Keys(of)) {
 			prepared = append(prepared, preparedOf(key, of[key]))
-			stale.removed = append(stale.removed, []byte(key))
 		}
 		slices.SortStableFunc(prepared, func(a, b sinks.Prepared) int { return cmp.Compare(a.Epoch, b.Epoch) })
 		fault.Point("deploy/recover")
@@ -157,7 +154,6 @@ func (d *Deployment) recover(ctx context.Context, restored flow.Epoch, all kept)
 			return fmt.Errorf("recover the output of sink %q: %w", g.ID, err)
 		}
 		fault.Point("deploy/recovered")
-		g.Tasks[0].recovered = append(g.Tasks[0].recovered, stale)
 	}
 	for id, of := range all {
 		if len(of) > 0 {
@@ -166,4 +162,15 @@ func (d *Deployment) recover(ctx context.Context, restored flow.Epoch, all kept)
 		}
 	}
 	return nil
+}
+
+// forgetRecovered removes from the next epoch what sinks recover: each sink's first task does, as no other writes these keys.
+func (d *Deployment) forgetRecovered(all kept) {
+	for _, g := range d.Sinks {
+		stale := &output{id: g.ID}
+		for _, key := range slices.Sorted(maps.Keys(all[g.ID])) {
+			stale.removed = append(stale.removed, []byte(key))
+		}
+		g.Tasks[0].recovered = append(g.Tasks[0].recovered, stale)
+	}
 }

@@ -16,6 +16,8 @@ type JobConfig struct {
 	Log   *checkpoint.Log // nil: at most once; epochs are not recorded, and the only one drains the job before it ends
 	Mode  barrier.Mode
 	Build func(ctx context.Context, attempt flow.Attempt) (*Deployment, error) // makes the tasks of an attempt, not started
+	// Cluster runs the tasks; those that Build makes stand for them and are all Away. nil: they run in this process.
+	Cluster *Cluster
 
 	CommitEvery   time.Duration // between two epochs
 	FoldEvery     time.Duration // between two folds of deltas into a base, and between two triggers in real time
@@ -40,6 +42,9 @@ type Deployment struct {
 	Stores map[string][]*Task // operator id to the tasks that hold its state, by index
 	// KeyGroups is the lineage's number of key groups.
 	KeyGroups int
+
+	assign    func(*Task, []assigned) // gives a source task its first splits; nil: the task is of this process
+	triggered bool                    // the end of a batch means something to a task that is Away
 }
 
 // SourceGroup is a source operator with its tasks.

@@ -37,12 +37,22 @@ func (j *Job) deploy(ctx context.Context) (d *Deployment, err error) {
 		t.number = i
 		t.seal(j.cfg.Mode, j.cfg.Log != nil)
 	}
+	if j.crew != nil {
+		if err = j.crew.build(ctx, d, attempt); err != nil {
+			d.Discard()
+			return nil, err
+		}
+	}
 	fault.Point("deploy/built")
 	if err = j.restore(ctx, d); err != nil {
 		d.Discard()
 		return nil, err
 	}
-	if j.cfg.Batches.Batches || j.planned {
+	switch {
+	case !j.cfg.Batches.Batches && !j.planned:
+	case j.crew != nil:
+		j.crew.divide()
+	default:
 		for _, g := range d.Groups {
 			for _, t := range g.Tasks {
 				t.source.divide()
@@ -81,7 +91,13 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 		}
 	}
 	j.first = newest + 1
-	starts, err := d.restore(ctx, newest, each)
+	var starts []delta.Block
+	var err error
+	if j.crew != nil {
+		starts, err = j.crew.restore(ctx, newest, each)
+	} else {
+		starts, err = d.restore(ctx, newest, each)
+	}
 	if err != nil || newest > 0 || len(starts) == 0 || j.cfg.Log == nil {
 		return err
 	}
@@ -96,31 +112,18 @@ func (j *Job) restore(ctx context.Context, d *Deployment) error {
 // restore gives the tasks the blocks that each hands out, oldest first, and deals the splits. It returns the positions at which
 // splits begin that were not among the blocks. At last the sinks publish what the blocks, those of epoch restored, hold of their output.
 func (d *Deployment) restore(ctx context.Context, restored flow.Epoch, each func(func(delta.Block) error) error) (starts []delta.Block, err error) {
-	r := restoring{map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}, kept{}, kept{}}
-	for _, g := range d.Groups {
-		r.positions[g.ID] = map[string]assigned{}
-	}
+	r := d.restoring()
 	if err := each(func(b delta.Block) error { return d.restoreBlock(b, r) }); err != nil {
 		return nil, err
 	}
-	if err := d.restoreWaiting(r.waiting); err != nil {
+	if err := d.restoreRest(r); err != nil {
 		return nil, err
-	}
-	if err := d.restoreChannels(r.channels); err != nil {
-		return nil, err
-	}
-	for operator, of := range r.watermarks {
-		restoreWatermarks(d.Stores[operator], of)
-	}
-	for _, t := range d.Tasks {
-		if err := t.Env.Store.Restored(); err != nil {
-			return nil, fmt.Errorf("restore operator %q, task %d/%d: %w", t.Chain, t.Index, t.Count, err)
-		}
 	}
 	fault.Point("deploy/state-restored")
 	if starts, err = d.assignSplits(ctx, r.positions); err != nil {
 		return nil, err
 	}
+	d.forgetRecovered(r.prepared)
 	return starts, d.recover(ctx, restored, r.prepared)
 }
 
@@ -130,6 +133,38 @@ type restoring struct {
 	watermarks        map[string]map[int]int64
 	waiting, prepared kept
 	channels          kept
+}
+
+func (d *Deployment) restoring() restoring {
+	r := restoring{map[string]map[string]assigned{}, map[string]map[int]int64{}, kept{}, kept{}, kept{}}
+	for _, g := range d.Groups {
+		r.positions[g.ID] = map[string]assigned{}
+	}
+	return r
+}
+
+// restoreRest hands the tasks of this process what was in no tables. All blocks have been restored.
+func (d *Deployment) restoreRest(r restoring) error {
+	if err := d.restoreWaiting(r.waiting); err != nil {
+		return err
+	}
+	if err := d.restoreChannels(r.channels); err != nil {
+		return err
+	}
+	for operator, of := range r.watermarks {
+		restoreWatermarks(d.Stores[operator], of)
+	}
+	for _, t := range d.here() {
+		if err := t.Env.Store.Restored(); err != nil {
+			return fmt.Errorf("restore operator %q, task %d/%d: %w", t.Chain, t.Index, t.Count, err)
+		}
+	}
+	return nil
+}
+
+// here are the tasks that run in this process.
+func (d *Deployment) here() []*Task {
+	return slices.DeleteFunc(slices.Clone(d.Tasks), func(t *Task) bool { return t.Away })
 }
 
 // restoreBlock gives a block to the task that owns its key group, or keeps it when it is of no table.
@@ -187,12 +222,13 @@ func (d *Deployment) assignSplits(ctx context.Context, positions map[string]map[
 		if start.Count > 0 {
 			starts = append(starts, start)
 		}
-		g.deal(known)
+		g.deal(known, d.assign)
 	}
 	return starts, nil
 }
 
-func (g *SourceGroup) deal(all map[string]assigned) {
+// deal deals splits to the tasks, by assign if there is one.
+func (g *SourceGroup) deal(all map[string]assigned, assign func(*Task, []assigned)) {
 	of := make([][]assigned, len(g.Tasks))
 	g.known, g.counts = keys(all), make([]int, len(of))
 	for i, id := range g.known {
@@ -200,7 +236,11 @@ func (g *SourceGroup) deal(all map[string]assigned) {
 		of[i%len(of)] = append(of[i%len(of)], all[id])
 	}
 	for i, t := range g.Tasks {
-		t.source.assign(of[i])
+		if assign != nil {
+			assign(t, of[i])
+		} else {
+			t.source.assign(of[i])
+		}
 	}
 }
 

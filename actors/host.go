@@ -36,47 +36,52 @@ func (t *inFlight) end()       { t.count.Add(-1); t.group.Done() }
 func (t *inFlight) Wait()      { t.group.Wait() }
 func (t *inFlight) none() bool { return t.count.Load() == 0 }
 
-// jobActor is the host of a job that runs: one actor, parent and supervisor of one actor per task.
-type jobActor struct {
-	j     *Job
-	pid   *actor.PID
-	io    sync.WaitGroup
-	c     actor.Context    // of the message in hand
-	tasks map[string]*Task // by PID
+// handler takes what the host hands it, one message after the other.
+type handler interface{ handle(msg any) }
+
+// region is the host of what runs in this process: one actor, which hands messages on, and is parent and supervisor of one actor per task.
+type region struct {
+	h           handler
+	name        string
+	stopTimeout time.Duration
+	pid         *actor.PID
+	io          sync.WaitGroup
+	c           actor.Context    // of the message in hand
+	tasks       map[string]*Task // by PID
 }
 
-func newJobActor(j *Job) *jobActor {
-	a := &jobActor{j: j, tasks: map[string]*Task{}}
+func newRegion(h handler, name string, stopTimeout time.Duration) *region {
+	a := &region{h: h, name: name, stopTimeout: stopTimeout, tasks: map[string]*Task{}}
 	a.pid = system().Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithSupervisor(supervisor{a})))
 	return a
 }
 
 // Receive implements actor.Actor.
-func (a *jobActor) Receive(c actor.Context) {
+func (a *region) Receive(c actor.Context) {
 	a.c = c
 	m, ok := c.Message().(*actor.Terminated)
 	if !ok {
-		a.j.handle(c.Message())
+		a.h.handle(c.Message())
 		return
 	}
 	if t := a.tasks[m.Who.Id]; t != nil {
 		delete(a.tasks, m.Who.Id)
-		a.j.handle(terminated{t})
+		a.h.handle(terminated{t})
 	}
 }
 
-func (a *jobActor) tell(msg any)          { system().Root.Send(a.pid, msg) }
-func (a *jobActor) send(t *Task, msg any) { system().Root.Send(t.PID(), msg) }
-func (a *jobActor) stop(t *Task)          { system().Root.Stop(t.PID()) }
+func (a *region) tell(msg any)          { system().Root.Send(a.pid, msg) }
+func (a *region) send(t *Task, msg any) { system().Root.Send(t.PID(), msg) }
+func (a *region) stop(t *Task)          { system().Root.Stop(t.PID()) }
 
-func (a *jobActor) spawn(t *Task) {
+func (a *region) spawn(t *Task) {
 	props := actor.PropsFromProducer(func() actor.Actor { return t }, actor.WithMailbox(func() actor.Mailbox { return t.mb }))
-	pid := a.c.SpawnPrefix(props, fmt.Sprintf("%s/%s/%d", a.j.cfg.Name, t.Chain, t.Index))
+	pid := a.c.SpawnPrefix(props, fmt.Sprintf("%s/%s/%d", a.name, t.Chain, t.Index))
 	t.pid.Store(pid)
 	a.tasks[pid.Id] = t
 }
 
-func (a *jobActor) goIO(f func()) {
+func (a *region) goIO(f func()) {
 	a.io.Add(1)
 	go func() {
 		defer a.io.Done()
@@ -84,17 +89,17 @@ func (a *jobActor) goIO(f func()) {
 	}()
 }
 
-func (a *jobActor) after(d time.Duration, msg any) stopper {
+func (a *region) after(d time.Duration, msg any) stopper {
 	return time.AfterFunc(d, func() { a.tell(msg) })
 }
 
-func (a *jobActor) quiet(d *Deployment, writes *inFlight) error {
-	stuck := d.awaitIO(a.j.cfg.StopTimeout)
+func (a *region) quiet(d *Deployment, writes *inFlight) error {
+	stuck := d.awaitIO(a.stopTimeout)
 	writes.Wait()
 	return stuck
 }
 
-func (a *jobActor) end(last func()) {
+func (a *region) end(last func()) {
 	system().Root.Stop(a.pid)
 	go func() {
 		a.io.Wait()
@@ -102,10 +107,10 @@ func (a *jobActor) end(last func()) {
 	}()
 }
 
-// supervisor is the strategy for a job's tasks: never restart one in place. Protoactor would lose the message that failed
-// and start with empty state; here the whole region is stopped and restored. It runs on the job actor's goroutine; the
+// supervisor is the strategy for a region's tasks: never restart one in place. Protoactor would lose the message that failed
+// and start with empty state; here the whole region is stopped and restored. It runs on the region's goroutine; the
 // failed task stays suspended meanwhile.
-type supervisor struct{ a *jobActor }
+type supervisor struct{ a *region }
 
 // HandleFailure implements actor.SupervisorStrategy.
 func (s supervisor) HandleFailure(_ *actor.ActorSystem, _ actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
@@ -114,8 +119,8 @@ func (s supervisor) HandleFailure(_ *actor.ActorSystem, _ actor.Supervisor, chil
 		err = fmt.Errorf("%v", reason)
 	}
 	if t := s.a.tasks[child.Id]; t != nil {
-		s.a.j.handle(taskBroken{t, err})
+		s.a.h.handle(taskBroken{t, taskError(t, err)})
 		return
 	}
-	s.a.j.endAttempt(err)
+	s.a.h.handle(taskBroken{nil, err})
 }

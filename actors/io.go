@@ -26,6 +26,38 @@ func (t *Task) Go(operator, doing string, f func(ctx context.Context) error) {
 	})
 }
 
+// pump is I/O of a task that lives as long as it does: a lane's end to another process. What never ran is closed.
+type pump interface {
+	Run(ctx context.Context) error
+	Close() error
+}
+
+// ownIO is a pump with whose it is.
+type ownIO struct {
+	operator, doing string
+	pump            pump
+}
+
+// AddIO gives the task a pump, which runs on an I/O goroutine from its start on. Its error fails the task.
+func (t *Task) AddIO(operator, doing string, p pump) {
+	t.pumps = append(t.pumps, ownIO{operator, doing, p})
+}
+
+func (t *Task) startIO() {
+	for _, p := range t.pumps {
+		t.Go(p.operator, p.doing, p.pump.Run)
+	}
+	t.pumps = nil
+}
+
+// closeIO closes what never ran.
+func (t *Task) closeIO() {
+	for _, p := range t.pumps {
+		closeWriter(t, p.operator, p.pump)
+	}
+	t.pumps = nil
+}
+
 // parked waits as I/O of a simulation does, until ready, untilNS, or the end of ctx; false: that has ended.
 func (t *Task) parked(ctx context.Context, ready func() bool, untilNS int64) bool {
 	return t.park(func() bool { return ctx.Err() != nil || ready() }, untilNS) && ctx.Err() == nil

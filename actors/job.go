@@ -47,6 +47,7 @@ func (s Status) String() string {
 type Job struct {
 	cfg         JobConfig
 	host        host
+	crew        *crew // the host, when tasks run on workers
 	status      atomic.Uint32
 	live        atomic.Pointer[Deployment]
 	newest      atomic.Int64 // newest complete epoch
@@ -89,11 +90,19 @@ type Job struct {
 // bounds the start only.
 func StartJob(ctx context.Context, cfg JobConfig) (*Job, error) {
 	j := newJob(cfg)
+	if cfg.Cluster == nil {
+		j.host = newRegion(j, cfg.Name, cfg.StopTimeout)
+	} else {
+		j.crew = newCrew(j, cfg.Cluster)
+		j.host = j.crew
+	}
 	d, err := j.deploy(ctx)
 	if err != nil {
+		ended := make(chan struct{})
+		j.host.end(func() { close(ended) })
+		<-ended
 		return nil, err
 	}
-	j.host = newJobActor(j)
 	j.tell(deployed{dep: d})
 	return j, nil
 }
@@ -114,7 +123,7 @@ type (
 	tick       struct{ coord *barrier.Coordinator }
 	stopJob    struct{}
 	terminated struct{ task *Task }
-	taskBroken struct { // a task failed
+	taskBroken struct { // a task failed; err says which
 		task *Task
 		err  error
 	}
@@ -210,7 +219,7 @@ func (j *Job) handle(msg any) {
 	case terminated:
 		j.terminated(m.task)
 	case taskBroken:
-		j.endAttempt(taskError(m.task, m.err))
+		j.endAttempt(m.err)
 	case regionStopped:
 		j.afterRegion(m.stuck)
 	case restart:

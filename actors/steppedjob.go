@@ -180,7 +180,7 @@ func (s *SteppedJob) turn(t *steppedTask, nowNS int64) {
 	defer func() {
 		if r := recover(); r != nil {
 			t.failed = true
-			s.tell(taskBroken{t.Task, failureOf(r, debug.Stack())})
+			s.tell(taskBroken{t.Task, taskError(t.Task, failureOf(r, debug.Stack()))})
 		}
 	}()
 	if !t.started {

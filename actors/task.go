@@ -25,22 +25,25 @@ type Task struct {
 	Index     int      // which parallel copy
 	Count     int      // of how many
 	Attempt   flow.Attempt
+	Away      bool // another process runs it; here it stands for that one
 	Env       *operators.Env
 	Stats     *Stats
 
-	number  int // among all tasks of the attempt
-	pid     atomic.Pointer[actor.PID]
-	mb      *taskMailbox
-	now     func() int64 // Unix nanoseconds, read once a turn
-	report  func(any)    // to the job
-	inputs  []mailbox.Input
-	next    int // round robin over inputs
-	outs    []mailbox.Outlet
-	sinks   []sink
-	source  source
-	aligner *barrier.Aligner
-	marks   *mailbox.Watermarks
-	deliver func(mailbox.Input) // through the actor's Receive, or directly when stepped by a simulation
+	number int // among all tasks of the attempt
+	// committing: of a task that is Away, whether one of its sinks publishes when an epoch is complete.
+	committing bool
+	pid        atomic.Pointer[actor.PID]
+	mb         *taskMailbox
+	now        func() int64 // Unix nanoseconds, read once a turn
+	report     func(any)    // to the job
+	inputs     []mailbox.Input
+	next       int // round robin over inputs
+	outs       []mailbox.Outlet
+	sinks      []sink
+	source     source
+	aligner    *barrier.Aligner
+	marks      *mailbox.Watermarks
+	deliver    func(mailbox.Input) // through the actor's Receive, or directly when stepped by a simulation
 
 	channel      channel     // what is on its way to the task
 	durable      bool        // epochs are snapshots; else they only drain
@@ -80,6 +83,7 @@ type Task struct {
 	stepped bool             // Stepped takes the task's turns: it opens pollers itself
 	onCut   func(flow.Epoch) // for Stepped; nil: nobody asks
 	opened  []io.Closer      // pollers that it opened
+	pumps   []ownIO          // not started yet
 
 	ctx    context.Context // ends with the attempt
 	cancel context.CancelFunc
@@ -175,6 +179,7 @@ func (t *Task) Receive(c actor.Context) {
 
 func (t *Task) start() {
 	t.started = true
+	t.startIO()
 	if t.source != nil {
 		t.source.start()
 	}
@@ -201,6 +206,7 @@ func (t *Task) stop() {
 		t.channel.edges[i].Replay.Discard()
 	}
 	t.closeOpened()
+	t.closeIO()
 	for _, s := range t.sinks {
 		s.close()
 	}
@@ -251,8 +257,15 @@ func (t *Task) control(msg any) {
 	}
 }
 
-// post hands the loop a control message; for the task's own I/O goroutines.
-func (t *Task) post(msg any) { t.mb.PostUserMessage(msg) }
+// post hands the loop a control message; for the task's own I/O goroutines. A task that is Away has I/O only for what the job does once for all tasks of
+// an operator, and no loop.
+func (t *Task) post(msg any) {
+	if f, ok := msg.(failed); ok && t.Away {
+		t.report(taskBroken{t, taskError(t, f.err)})
+		return
+	}
+	t.mb.PostUserMessage(msg)
+}
 
 // waiting says whether a turn would find work: the look before a sleep.
 func (t *Task) waiting() bool {

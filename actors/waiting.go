@@ -79,7 +79,7 @@ func (k kept) take(b delta.Block, keyBytes int) error {
 
 // restoreWaiting deals inputs that were kept to the tasks there are: to the one that had them, as far as there is one.
 func (d *Deployment) restoreWaiting(k kept) error {
-	for _, t := range d.Tasks {
+	for _, t := range d.here() {
 		for id, w := range t.Env.Waiting {
 			if err := t.load(id, w, k[id]); err != nil {
 				return fmt.Errorf("operator %q: inputs kept: %w", id, err)

@@ -204,3 +204,6 @@ func (r *generatorReader[T]) Read(ctx context.Context, b *Batch[T]) error {
 }
 
 func (r *generatorReader[T]) Close() error { return nil }
+
+// Portable implements Portable: what a split gives follows from its number and its start.
+func (g *generator[T]) Portable() bool { return true }
