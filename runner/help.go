@@ -7,16 +7,19 @@ import (
 	"strings"
 )
 
-// printHelp lists the flags in groups: the topology's own, PostgreSQL's, Kafka's, and those every job has.
+// printHelp lists the flags in groups: the topology's own, PostgreSQL's, Kafka's, NATS's, and those every job has.
 func (v *invocation) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n\nusage: runner run %s [flags]\n", v.topology.Name, v.topology.Doc, v.topology.Name)
 	groups := []struct {
 		title string
 		holds func(name string) bool
 	}{
-		{"Flags of " + v.topology.Name, func(name string) bool { return !v.common[name] && !kafkaFlags[name] && !postgresFlags[name] }},
+		{"Flags of " + v.topology.Name, func(name string) bool {
+			return !v.common[name] && !kafkaFlags[name] && !natsFlags[name] && !postgresFlags[name]
+		}},
 		{"PostgreSQL", func(name string) bool { return postgresFlags[name] && !v.common[name] }},
 		{"Kafka", func(name string) bool { return kafkaFlags[name] && !v.common[name] }},
+		{"NATS JetStream", func(name string) bool { return natsFlags[name] && !v.common[name] }},
 		{"Flags of every job", func(name string) bool { return v.common[name] }},
 	}
 	for _, g := range groups {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/millrace-io/millrace/internal/nats/natstest"
 	"github.com/millrace-io/millrace/runner"
 	"github.com/millrace-io/millrace/topologies"
 )
@@ -29,6 +30,17 @@ func TestWordCountOfAFile(t *testing.T) {
 				t.Errorf("%s, %s: the view or the end is missing\n%s\n%s", state, guarantee, r.stdout, r.stderr)
 			}
 		}
+	}
+}
+
+func TestWordCountOfAStream(t *testing.T) {
+	s := natstest.Start(t, nil)
+	s.Stream(t, "LINES", "to be or", "not to be")
+	out := filepath.Join(t.TempDir(), "out")
+	command(t, "run", "wordcount", "--nats-url", s.URL, "--nats-stream", "LINES", "--nats-subject", "LINES.x,LINES.y", "--from", "2", "--until-end",
+		"--output", out, "--state-dir", "").want(t, 0)
+	if got := read(t, out); got != "be\t1\nnot\t1\nto\t1\n" {
+		t.Errorf("got %q", got)
 	}
 }
 

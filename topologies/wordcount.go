@@ -21,9 +21,10 @@ func itself[T any](v T) T { return v }
 
 var wordCount = runner.Topology{
 	Name: "wordcount",
-	Doc:  "counts the words of generated text, a file or Kafka, live (needs nothing installed)",
+	Doc:  "counts the words of generated text, a file, Kafka or NATS JetStream, live (needs nothing installed)",
 	Flags: func(fs *flag.FlagSet) runner.Build {
 		w := wordCountFlags{kafka: runner.RegisterKafka(fs)}
+		w.nats = runner.RegisterNATS(fs, w.kafka)
 		fs.StringVar(&w.file, "file", "", "count the lines of `PATH`, - for standard input")
 		fs.StringVar(&w.output, "output", "", "when the input has ended, write word<TAB>count to `PATH`, sorted by word")
 		fs.Int64Var(&w.text.Words, "keys", 5000, "size of the generated text's vocabulary, `WORDS`")
@@ -36,6 +37,7 @@ type wordCountFlags struct {
 	file, output string
 	text         Text
 	kafka        *runner.Kafka
+	nats         *runner.NATS
 }
 
 // linesPerSecond is the pace of the generated text unless --rate says otherwise.
@@ -53,7 +55,8 @@ func (w *wordCountFlags) build(job *millrace.Job, o *runner.Options) error {
 	}
 	final := sinks.Discard[wordRow]()
 	if w.output != "" {
-		if w.kafka.Given() && !w.kafka.Bounded() && !o.Bounded() || !w.kafka.Given() && w.file == "" && !o.Bounded() {
+		server := w.kafka.Given() || w.nats.Given()
+		if server && !w.kafka.Bounded() && !o.Bounded() || !server && w.file == "" && !o.Bounded() {
 			return errors.New("--output is written when the input has ended, and this one does not: give --records, --file or --until-end")
 		}
 		final = sortedfile.New(sortedfile.Config{Path: w.output}, sortedfile.RowFunc[wordRow](appendRow))

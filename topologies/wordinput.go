@@ -19,9 +19,17 @@ func (w *wordCountFlags) lines(job *millrace.Job, o *runner.Options) (lines mill
 	if err := w.kafka.Unused(); err != nil {
 		return lines, err
 	}
+	if err := w.nats.Unused(); err != nil {
+		return lines, err
+	}
 	switch {
 	case w.file != "" && w.kafka.Given():
 		return lines, errors.New("--file and --brokers are two inputs: give one")
+	case w.nats.Given() && (w.file != "" || len(w.kafka.Topics()) > 0):
+		return lines, errors.New("--nats-url and --file or --topic are two inputs: give one")
+	case w.nats.Given():
+		src, err := w.nats.Values(codec.String)
+		return o.From[string](job, "nats", src), err
 	case w.file == "-":
 		return o.From(job, "stdin", sources.Lines(sources.LinesConfig{Path: "-", Input: o.Stdin()})), nil
 	case w.file != "":

@@ -95,3 +95,17 @@ func (s *Server) Connect(t testing.TB, opts ...client.Option) jetstream.JetStrea
 	}
 	return js
 }
+
+// Stream makes a stream of name.> that holds messages of the subject name.x.
+func (s *Server) Stream(t testing.TB, name string, messages ...string) {
+	t.Helper()
+	js := s.Connect(t)
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range messages {
+		if _, err := js.Publish(t.Context(), name+".x", []byte(m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
