@@ -43,6 +43,7 @@ func overNATS(t *testing.T, b *broker, n, batchesMax, credits int) *links {
 	t.Helper()
 	from, to := b.connect(t), b.connect(t)
 	ls, bell := newLinks(t), mailbox.NewBell()
+	ls.conns = []*nats.Conn{from, to}
 	for i := range n {
 		subject := fmt.Sprintf("millrace.job.%d.count.%d.0", attempt, i)
 		ls.remote(t, config(from, subject, credits), config(to, subject, credits), batchesMax, bell)
@@ -175,6 +176,11 @@ func TestALaneIsGivenUpInTheMiddle(t *testing.T) {
 			case err := <-ls.broken:
 				t.Fatalf("seed %d: %v", seed, err)
 			default:
+			}
+			for _, conn := range ls.conns {
+				if n := conn.NumSubscriptions(); n > 0 {
+					t.Errorf("seed %d: %d subscriptions are left", seed, n)
+				}
 			}
 		}
 	})

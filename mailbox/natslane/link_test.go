@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/mailbox/natslane"
@@ -49,6 +51,7 @@ type link struct {
 // links are lanes to one consumer, and what runs them.
 type links struct {
 	all    []*link
+	conns  []*nats.Conn
 	ctx    context.Context
 	cancel context.CancelFunc
 	runs   sync.WaitGroup

@@ -46,12 +46,7 @@ func (r *Receiver[T]) Close() error { return r.line.close() }
 // Run hands over what comes until ctx ends, and returns its error, or until the lane is broken: then the error names the lane and the
 // numbers, wraps one of mailbox/wire's or of the connection, and the attempt is over. It is called once, on an I/O goroutine.
 func (r *Receiver[T]) Run(ctx context.Context) error {
-	defer func() {
-		_ = r.line.close() // there is an error already
-		for r.queued > 0 {
-			r.lane.Pool().Put(r.pop())
-		}
-	}()
+	defer func() { _ = r.line.close() }() // there is an error already
 	if err := r.line.publish(r.state.Grant(0)); err != nil {
 		return err
 	}
@@ -113,10 +108,8 @@ func (r *Receiver[T]) take(data []byte) error {
 }
 
 // pop takes the oldest batch off the ring.
-func (r *Receiver[T]) pop() *flow.Batch[T] {
-	b := r.ready[r.first]
+func (r *Receiver[T]) pop() {
 	r.ready[r.first] = nil
 	r.first = (r.first + 1) % len(r.ready)
 	r.queued--
-	return b
 }

@@ -102,24 +102,95 @@ func TestAnAnswerThatMissesABatchBreaksTheSender(t *testing.T) {
 	wants(t, s.Receive(r.Grant(1)), wire.ErrLost, "1 of 2")
 }
 
-// An answer is judged by the probe it answers: what was sent behind that probe may be under way.
+// An answer is judged by the probe it answers: what was sent behind that probe may be under way, and what an older one says is old.
 func TestAnAnswerIsJudgedByItsProbe(t *testing.T) {
 	s, r := told(t)
-	early := probe(t, s)
+	first := probe(t, s)
 	one := batch(t, s, "one")
-	late := probe(t, s)
-	for _, f := range [][]byte{early, one, late} {
-		a, err := r.Receive(f)
-		if err == nil && a.Probe > 0 {
-			err = s.Receive(r.Grant(a.Probe))
-		}
-		if err != nil {
+	a, err := r.Receive(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := bytes.Clone(r.Grant(a.Probe))
+	if err := s.Receive(old); err != nil {
+		t.Fatal(err)
+	}
+	second := probe(t, s)
+	if err := s.Receive(old); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range [][]byte{one, second} {
+		if a, err = r.Receive(f); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := s.Receive(r.Grant(a.Probe)); err != nil {
+		t.Fatal(err)
 	}
 	if !s.Unsettled() {
 		t.Error("nobody has taken the batch, and no probe is due")
 	}
+}
+
+// Grants hold totals: one that comes late takes nothing back.
+func TestALateGrantTakesNothingBack(t *testing.T) {
+	s, r := told(t)
+	early := bytes.Clone(r.Grant(0))
+	for range credits {
+		if _, err := r.Receive(batch(t, s, "x")); err != nil {
+			t.Fatal(err)
+		}
+		r.Taken()
+	}
+	for _, f := range [][]byte{r.Grant(0), early} {
+		if err := s.Receive(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, credit := s.Next(); !credit || s.UnderWay() != 0 {
+		t.Errorf("credit %t, %d batches under way; want credit and none", credit, s.UnderWay())
+	}
+}
+
+// Frames whose checksum is right and whose content is not: of a sender with an error.
+func TestFramesThatMakeNoSenseAreRefused(t *testing.T) {
+	big, one := uint64(1), uint32(1)
+	s, r := told(t)
+	for _, c := range []struct {
+		name   string
+		frame  []byte
+		sender bool // receives it
+		cause  error
+	}{
+		{"batch without a piece", wire.Forge(thisLane, wire.Batch, big, one, 0*one), false, wire.ErrDamaged},
+		{"batch 0", wire.Forge(thisLane, wire.Batch, 0*big, one, 0*one, "x"), false, wire.ErrDamaged},
+		{"piece behind the end", wire.Forge(thisLane, wire.Batch, big, one, 0*one, "xy"), false, wire.ErrDamaged},
+		{"offset that overflows", wire.Forge(thisLane, wire.Batch, big, one, ^one, "xy"), false, wire.ErrDamaged},
+		{"probe 0", wire.Forge(thisLane, wire.Probe, 0*big, 0*big), false, wire.ErrDamaged},
+		{"probe with more behind it", wire.Forge(thisLane, wire.Probe, 0*big, big, "x"), false, wire.ErrDamaged},
+		{"kind of frame that is not known", wire.Forge(thisLane, 9, big), false, wire.ErrDamaged},
+		{"grant to the receiver", wire.Forge(thisLane, wire.Grant, big, big, 2*big, 0*big), false, wire.ErrForeign},
+		{"probe to the sender", wire.Forge(thisLane, wire.Probe, 0*big, big), true, wire.ErrForeign},
+		{"batch to the sender", wire.Forge(thisLane, wire.Batch, big, one, 0*one, "x"), true, wire.ErrForeign},
+		{"more taken than came", wire.Forge(thisLane, wire.Grant, 0*big, big, 9*big, 0*big), true, wire.ErrDamaged},
+		{"more came than was granted", wire.Forge(thisLane, wire.Grant, big, 0*big, 0*big, 0*big), true, wire.ErrDamaged},
+		{"grant of nothing", wire.Forge(thisLane, wire.Grant, 0*big, 0*big, 0*big, 0*big), true, wire.ErrDamaged},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var err error
+			if c.sender {
+				err = s.Receive(c.frame)
+			} else {
+				_, err = r.Receive(c.frame)
+			}
+			wants(t, err, c.cause)
+		})
+	}
+	if _, err := r.Receive(wire.Forge(thisLane, wire.Batch, big, 3*one, 0*one, "x")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Receive(wire.Forge(thisLane, wire.Batch, big, 2*one, one, "x"))
+	wants(t, err, wire.ErrDamaged, "of 3 bytes and of 2")
 }
 
 // A slow consumer answers probes: however many, that is no loss and no silence.
@@ -258,21 +329,45 @@ func TestASecondSenderIsNoticed(t *testing.T) {
 
 func TestARepeatedFrameIsDroppedAndCounted(t *testing.T) {
 	s, r := told(t)
-	frames := append(pieces(t, s, strings.Repeat("x", 2*pieceBytes)), batch(t, s, "two"))
-	whole := 0
+	frames := append(pieces(t, s, strings.Repeat("x", 3*pieceBytes)), batch(t, s, "two"))
+	whole, again := 0, 0
 	for i := range frames {
-		for _, f := range frames[max(0, i-1) : i+1] { // each but the last comes again behind its successor
-			a, err := r.Receive(f)
+		for at := i; at >= 0; at-- { // each, and then all before it once more
+			a, err := r.Receive(frames[at])
 			if err != nil {
 				t.Fatal(err)
 			}
 			if a.Seq > 0 {
 				whole++
 			}
+			if at < i {
+				again++
+			}
 		}
 	}
-	if whole != 2 || r.Repeated() != uint64(len(frames)-1) {
-		t.Errorf("%d batches, %d repetitions; want 2 and %d", whole, r.Repeated(), len(frames)-1)
+	if whole != 2 || r.Repeated() != uint64(again) {
+		t.Errorf("%d batches, %d repetitions; want 2 and %d", whole, r.Repeated(), again)
+	}
+}
+
+// Once its buffers have grown, a lane allocates nothing for a batch of any number of pieces.
+func TestNothingIsAllocatedPerBatch(t *testing.T) {
+	s, r := told(t)
+	buf := make([]byte, wire.HeadBytes+10*pieceBytes)
+	toR := func(f []byte) error {
+		a, err := r.Receive(f)
+		if err == nil && a.Seq > 0 && r.Taken() {
+			err = s.Receive(r.Grant(0))
+		}
+		return err
+	}
+	allocs := testing.AllocsPerRun(100, func() {
+		if err := s.Send(buf, toR); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 0 {
+		t.Errorf("%.1f allocations for a batch, want none", allocs)
 	}
 }
 
