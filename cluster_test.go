@@ -124,6 +124,14 @@ func wantPerKey(t *testing.T, got []int, n int) {
 	}
 }
 
+// slowWrites lets a job last for as long as a test needs it to.
+func slowWrites(step string) error {
+	if step == "write" {
+		time.Sleep(200 * time.Microsecond)
+	}
+	return nil
+}
+
 // Workers are lost at random, and their number changes: nothing is lost, repeated or out of order.
 func TestClusterLosesWorkers(t *testing.T) {
 	const records = 60_000
@@ -131,12 +139,7 @@ func TestClusterLosesWorkers(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	v := newVault()
-	v.fault = func(step string) error {
-		if step == "write" {
-			time.Sleep(200 * time.Microsecond) // so that the kills come before the end
-		}
-		return nil
-	}
+	v.fault = slowWrites
 	c := millrace.Config{StateDir: t.TempDir(), Parallelism: 3, BatchRecords: 16, RestartMin: time.Millisecond, RestartMax: 10 * time.Millisecond, RestartsMax: 100}
 	g := newGang(t, 3, c, func() *millrace.Job { return perKeyJob(newVault(), records) })
 	c.Cluster = g
