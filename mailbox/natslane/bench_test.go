@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/mailbox/natslane"
 )
@@ -25,13 +28,13 @@ func (ints) Decode(src []byte, v *int) ([]byte, error) {
 	return src[8:], nil
 }
 
-// BenchmarkLane is a record's way through a lane over loopback, in batches of 256, with all CPU of both ends and the server.
-func BenchmarkLane(b *testing.B) {
-	const size = 256
+// benchLane is a lane over loopback that runs for as long as it takes.
+func benchLane(b *testing.B, recordsMax int) (ls *links, in, out *mailbox.Lane[int]) {
+	b.Helper()
 	br := newBroker(b, 0)
 	from, to := br.connect(b), br.connect(b)
-	pool := mailbox.NewPool[int](size)
-	in, out := mailbox.NewLane(16, pool, nil, nil), mailbox.NewLane(16, pool, nil, nil)
+	pool := mailbox.NewPool[int](recordsMax)
+	in, out = mailbox.NewLane(16, pool, nil, nil), mailbox.NewLane(16, pool, nil, nil)
 	r, err := natslane.NewReceiver(natslane.Config{Conn: to, Subject: "bench", Attempt: 1}, out, ints{})
 	if err != nil {
 		b.Fatal(err)
@@ -40,36 +43,69 @@ func BenchmarkLane(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ls := newLinks(b)
-	ls.ctx, ls.cancel = context.WithCancel(context.Background()) // as long as it takes
+	ls = newLinks(b)
+	ls.ctx, ls.cancel = context.WithCancel(context.Background())
 	ls.run(r.Run)
 	ls.run(s.Run)
+	return ls, in, out
+}
+
+// fill makes the next batch of size records.
+func fill(in *mailbox.Lane[int], seq uint64, size int) *flow.Batch[int] {
+	b := in.Pool().Get()
+	for i := range size {
+		b.Records = b.Records[:i+1]
+		b.Records[i].Value = i
+	}
+	b.Seq, b.Attempt = seq, 1
+	return b
+}
+
+// BenchmarkLane is a record's way through a lane over loopback, in batches of 256; both ends and the server are in the process.
+func BenchmarkLane(b *testing.B) {
+	const size = 256
+	ls, in, out := benchLane(b, size)
+	batches := (b.N + size - 1) / size
 	b.ReportAllocs()
+	b.ResetTimer()
 	ls.runs.Go(func() {
-		seq := uint64(0)
-		for i := 0; b.N > i; {
-			batch := pool.Get()
-			for ; i < b.N && len(batch.Records) < size; i++ {
-				n := len(batch.Records)
-				batch.Records = batch.Records[:n+1]
-				batch.Records[n].Value = i
-			}
-			seq++
-			batch.Seq, batch.Attempt = seq, 1
-			if in.Send(ls.ctx, batch) != nil {
+		for seq := range uint64(batches) {
+			if in.Send(ls.ctx, fill(in, seq+1, size)) != nil {
 				return
 			}
 		}
 	})
-	for n := 0; n < b.N; {
+	for range batches {
 		batch, err := out.Receive(ls.ctx, nil)
 		if err != nil {
-			b.Fatal(errors.Join(err, <-ls.broken))
+			b.Fatal(err)
 		}
-		n += len(batch.Records)
-		pool.Put(batch)
+		out.Pool().Put(batch)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	b.StopTimer()
+	ls.stop()
+}
+
+// BenchmarkLatency is the way of one record through a lane at rest.
+func BenchmarkLatency(b *testing.B) {
+	ls, in, out := benchLane(b, 1)
+	took := make([]time.Duration, 0, b.N)
+	for seq := range uint64(b.N) {
+		start := time.Now()
+		if err := in.Send(ls.ctx, fill(in, seq+1, 1)); err != nil {
+			b.Fatal(err)
+		}
+		batch, err := out.Receive(ls.ctx, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+		out.Pool().Put(batch)
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[b.N/2].Microseconds()), "µs-p50")
+	b.ReportMetric(float64(took[b.N*99/100].Microseconds()), "µs-p99")
 	b.StopTimer()
 	ls.stop()
 }

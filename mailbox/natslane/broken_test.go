@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/internal/nats/natstest"
 	"github.com/millrace-io/millrace/mailbox"
 	"github.com/millrace-io/millrace/mailbox/natslane"
 	"github.com/millrace-io/millrace/mailbox/wire"
@@ -157,6 +158,34 @@ func TestAReceiverThatIsNotThereIsNoticed(t *testing.T) {
 		}
 	case <-ls.ctx.Done():
 		t.Fatal("the sender waits for ever")
+	}
+}
+
+// A job whose subjects are its own: an end with the credentials of another job sends nothing and hears nothing, and the lane says so.
+func TestTheLaneOfAnotherJobIsRefused(t *testing.T) {
+	server := natstest.Start(t, func(o *natstest.Options) {
+		o.JetStream = false
+		o.AllowSubjects("a", "secret", "millrace.a.>")
+		o.AllowSubjects("b", "secret", "millrace.b.>")
+	})
+	for _, c := range []struct{ sender, receiver, says string }{
+		{"a", "b", ""},
+		{"b", "a", `permissions violation for publish to "millrace.a.1.batches"`},
+	} {
+		from, to := connectTo(t, server.URL, nats.UserInfo(c.sender, "secret")), connectTo(t, server.URL, nats.UserInfo(c.receiver, "secret"))
+		sending, receiving := config(from, "millrace.a.1", 4), config(to, "millrace.a.1", 4)
+		sending.AnswerWithin = 20 * sending.ProbeEvery
+		ls := newLinks(t)
+		l := ls.remote(t, sending, receiving, 2, mailbox.NewBell())
+		ls.produce(l, randomTraffic(rand.New(rand.NewPCG(1, 15)), "t", 100, 0))
+		got, err := ls.consume(func() {})
+		if !errors.Is(err, wire.ErrSilent) || !strings.Contains(strings.ToLower(err.Error()), c.says) {
+			t.Errorf("%s sends to %s: ended with %v", c.sender, c.receiver, err)
+		}
+		if len(got[0]) > 0 || l.sender.Stats().Batches.Load() > 0 {
+			t.Errorf("%s sends to %s: %d batches sent, %d came", c.sender, c.receiver, l.sender.Stats().Batches.Load(), len(got[0]))
+		}
+		ls.stop()
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 // Config is one lane between two processes. Both ends have the same, but for Conn.
 type Config struct {
 	// Conn is the connection, which lanes share. Who made it closes it, behind the last lane. It may reconnect by itself: what got lost
-	// meanwhile ends the lane with an error.
+	// meanwhile ends the lane with an error. Its FlusherTimeout bounds how long Run outlives its context when the network takes no bytes.
 	Conn *nats.Conn
 	// Subject is a prefix that belongs to this lane and this attempt alone, such as millrace.JOB.ATTEMPT.EDGE.FROM.TO. Batches go to
 	// Subject.batches, grants to Subject.grants.

@@ -28,10 +28,10 @@ func newBroker(t testing.TB, payloadMax int32) *broker {
 
 func (b *broker) connect(t testing.TB) *nats.Conn { return connectTo(t, b.URL) }
 
-func connectTo(t testing.TB, url string) *nats.Conn {
+func connectTo(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
 	t.Helper()
-	conn, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0),
-		nats.IgnoreDiscoveredServers(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	conn, err := nats.Connect(url, append(opts, nats.MaxReconnects(-1), nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0),
+		nats.IgnoreDiscoveredServers(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,12 @@ func (o Options) AllowNKey(public string) {
 	o.Nkeys = []*server.NkeyUser{{Nkey: public}}
 }
 
+// AllowSubjects lets a user in, beside others allowed so, who may publish to these subjects and read from them alone.
+func (o Options) AllowSubjects(user, password string, subjects ...string) {
+	only := &server.SubjectPermission{Allow: subjects}
+	o.Users = append(o.Users, &server.User{Username: user, Password: password, Permissions: &server.Permissions{Publish: only, Subscribe: only}})
+}
+
 // TrustAccount lets the users of an account in, and nobody else.
 func (o Options) TrustAccount(t testing.TB, operator, account, jwt string) {
 	t.Helper()
