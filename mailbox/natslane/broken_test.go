@@ -275,6 +275,7 @@ func TestAConfigThatCannotWorkIsRefused(t *testing.T) {
 		"without a connection": func(c *natslane.Config) { c.Conn = nil },
 		"without a subject":    func(c *natslane.Config) { c.Subject = "" },
 		"-1 credits":           func(c *natslane.Config) { c.Credits = -1 },
+		"credit for -1 bytes":  func(c *natslane.Config) { c.CreditBytes = -1 },
 		"1073741825 bytes":     func(c *natslane.Config) { c.BatchBytesMax = 1<<30 + 1 },
 		"probe every 1m0s":     func(c *natslane.Config) { c.ProbeEvery, c.AnswerWithin = time.Minute, time.Second },
 		"invalid subject":      func(c *natslane.Config) { c.Subject = "a b" },

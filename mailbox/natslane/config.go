@@ -13,7 +13,8 @@ import (
 
 const (
 	defaultCredits       = 32
-	defaultBatchBytesMax = 4 << 20
+	defaultCreditBytes   = 4 << 20
+	defaultBatchBytesMax = 64 << 20
 	defaultProbeEvery    = 500 * time.Millisecond
 	defaultAnswerWithin  = 10 * time.Second
 
@@ -36,11 +37,13 @@ type Config struct {
 	Name string
 	// Attempt: frames of older ones are dropped and counted, one of a newer one is an error.
 	Attempt flow.Attempt
-	// Credits is the most batches under way: sent, and not yet in the consumer's lane. With BatchBytesMax it bounds the memory. The receiver's
-	// counts. 0: 32.
+	// Credits is the most batches under way: sent, and not yet in the consumer's lane. The receiver's counts. 0: 32.
 	Credits int
-	// BatchBytesMax is the most bytes of one encoded batch, which is checked before memory is given to it. 0: 4 MiB. A batch that the server
-	// would not take in one message goes in several.
+	// CreditBytes is the most bytes under way, encoded: while there are as many, no further batch is sent. With the one that reaches it, it
+	// bounds the memory of a lane. Both ends must have the same. 0: 4 MiB.
+	CreditBytes int
+	// BatchBytesMax is the most bytes of one encoded batch; a larger one ends the lane. The receiver gives memory only for what has come. A batch that
+	// the server would not take in one message goes in several. 0: 64 MiB.
 	BatchBytesMax int
 	// ProbeEvery is how often the sender asks what has come, while something is under way: how late the loss of a last batch is
 	// noticed. 0: 500 ms.
@@ -55,6 +58,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Credits == 0 {
 		c.Credits = defaultCredits
+	}
+	if c.CreditBytes == 0 {
+		c.CreditBytes = defaultCreditBytes
 	}
 	if c.BatchBytesMax == 0 {
 		c.BatchBytesMax = defaultBatchBytesMax
@@ -76,6 +82,8 @@ func (c Config) validate() error {
 		return errors.New("lane without a subject")
 	case c.Credits < 1 || c.Credits > creditsMax:
 		return fmt.Errorf("lane %s: %d credits, want 1 to %d", c.Name, c.Credits, creditsMax)
+	case c.CreditBytes < 1:
+		return fmt.Errorf("lane %s: credit for %d bytes, want at least 1", c.Name, c.CreditBytes)
 	case c.BatchBytesMax < 1 || c.BatchBytesMax > batchBytesLimit:
 		return fmt.Errorf("lane %s: batches of %d bytes, want 1 to %d", c.Name, c.BatchBytesMax, batchBytesLimit)
 	case c.ProbeEvery < 0 || c.AnswerWithin < c.ProbeEvery:
@@ -94,8 +102,7 @@ func (c Config) pieceBytes() int {
 	return pieceBytesMax
 }
 
-// queued is how many messages all batches under way may be.
+// queued is how many messages all batches under way may be: each is at least one, and one more for each full message.
 func (c Config) queued() int {
-	room := c.pieceBytes() - wire.HeadBytes
-	return c.Credits*((c.BatchBytesMax+room-1)/room) + framesBesidesMax
+	return c.Credits + (c.CreditBytes+c.BatchBytesMax)/(c.pieceBytes()-wire.HeadBytes) + framesBesidesMax
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,6 +140,39 @@ func TestBackPressureBoundsWhatIsUnderWay(t *testing.T) {
 			t.Fatal(difference(got[0], want))
 		}
 	})
+}
+
+// Few large batches are as much as many small ones.
+func TestBackPressureBoundsTheBytesUnderWay(t *testing.T) {
+	const lane, batchBytes, batches = 2, 5000, 40
+	b := newBroker(t, 0)
+	from, to := config(b.connect(t), "bytes", 0), config(b.connect(t), "bytes", 0)
+	from.CreditBytes, to.CreditBytes = 3*batchBytes-1, 3*batchBytes-1
+	ls := newLinks(t)
+	l := ls.remote(t, from, to, lane, mailbox.NewBell())
+	var tr traffic
+	for range batches {
+		tr = append(tr, func(o *mailbox.Out[string]) {
+			o.Add(0, strings.Repeat("x", batchBytes), 0, 0)
+			o.Flush()
+		})
+	}
+	tr = append(tr, func(o *mailbox.Out[string]) { o.End() })
+	ls.produce(l, tr)
+	sent, answers := &l.sender.Stats().Batches, &l.receiver.Stats().Probes
+	await(t, "the credit is used", func() bool { return sent.Load() == lane+3 && l.in.Len() == lane })
+	soon := answers.Load() + 3
+	await(t, "probes are answered", func() bool { return answers.Load() >= soon })
+	if n := sent.Load(); n != lane+3 {
+		t.Errorf("%d batches were sent to a consumer that stands still, want %d", n, lane+3)
+	}
+	got, err := ls.consume(func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := tr.batches(); !slices.Equal(got[0], want) {
+		t.Fatal(difference(got[0], want))
+	}
 }
 
 // await waits for what another goroutine brings about.

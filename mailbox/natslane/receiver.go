@@ -33,7 +33,9 @@ func NewReceiver[T any](c Config, lane *mailbox.Lane[T], values mailbox.ValueCod
 	}
 	return &Receiver[T]{
 		line: l, lane: lane, values: values, ready: make([]*flow.Batch[T], c.Credits),
-		state: wire.NewReceiving(wire.ReceivingConfig{Lane: c.lane(), Credits: c.Credits, BatchBytesMax: c.BatchBytesMax}),
+		state: wire.NewReceiving(wire.ReceivingConfig{
+			Lane: c.lane(), Credits: c.Credits, CreditBytes: c.CreditBytes, BatchBytesMax: c.BatchBytesMax,
+		}),
 	}, nil
 }
 

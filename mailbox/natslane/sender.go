@@ -42,7 +42,7 @@ func NewSender[T any](c Config, lane *mailbox.Lane[T], values mailbox.ValueCodec
 	s := &Sender[T]{line: l, lane: lane, values: values, buf: make([]byte, wire.HeadBytes)}
 	s.publish = l.publish
 	s.state = wire.NewSending(wire.SendingConfig{
-		Lane: c.lane(), BatchBytesMax: c.BatchBytesMax, PieceBytesMax: c.pieceBytes(), ProbesMax: int(c.AnswerWithin / c.ProbeEvery),
+		Lane: c.lane(), CreditBytes: c.CreditBytes, BatchBytesMax: c.BatchBytesMax, PieceBytesMax: c.pieceBytes(), ProbesMax: int(c.AnswerWithin / c.ProbeEvery),
 	})
 	return s, nil
 }

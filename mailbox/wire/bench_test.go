@@ -12,8 +12,8 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	const size = 256
 	in, out := batchOf(rand.New(rand.NewPCG(9, 9)), size, false), mailbox.NewPool[int](size).Get()
-	s := wire.NewSending(wire.SendingConfig{Lane: thisLane, BatchBytesMax: 1 << 20, PieceBytesMax: 1 << 20})
-	r := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, Credits: 32, BatchBytesMax: 1 << 20})
+	s := wire.NewSending(wire.SendingConfig{Lane: thisLane, CreditBytes: 1 << 20, BatchBytesMax: 1 << 20, PieceBytesMax: 1 << 20})
+	r := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, CreditBytes: 1 << 20, Credits: 32, BatchBytesMax: 1 << 20})
 	if err := s.Receive(r.Grant(0)); err != nil {
 		b.Fatal(err)
 	}

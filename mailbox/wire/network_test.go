@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	credits    = 4
-	pieceBytes = 128
+	credits     = 4
+	creditBytes = 600
+	pieceBytes  = 128
 )
 
 var (
@@ -26,11 +27,11 @@ var (
 )
 
 func sending(l wire.Lane) *wire.Sending {
-	return wire.NewSending(wire.SendingConfig{Lane: l, BatchBytesMax: 1 << 16, PieceBytesMax: pieceBytes, ProbesMax: 5})
+	return wire.NewSending(wire.SendingConfig{Lane: l, CreditBytes: creditBytes, BatchBytesMax: 1 << 16, PieceBytesMax: pieceBytes, ProbesMax: 5})
 }
 
 func receiving(l wire.Lane) *wire.Receiving {
-	return wire.NewReceiving(wire.ReceivingConfig{Lane: l, Credits: credits, BatchBytesMax: 1 << 16})
+	return wire.NewReceiving(wire.ReceivingConfig{Lane: l, Credits: credits, CreditBytes: creditBytes, BatchBytesMax: 1 << 16})
 }
 
 // fault is what a network does to the frame that is on its way to one end.
@@ -74,6 +75,8 @@ type network struct {
 	waiting  [][]byte // in front of the consumer's lane
 	got      [][]byte
 	most     int // under way, as the receiving end sees it
+
+	mostBytes int // likewise, when one more came
 }
 
 // traffic makes n bodies, some of several pieces.
@@ -126,6 +129,11 @@ func (n *network) arriveAtReceiver() error {
 	if a.Seq > 0 {
 		n.waiting = append(n.waiting, bytes.Clone(a.Body))
 		n.most = max(n.most, len(n.waiting))
+		before := 0
+		for _, b := range n.waiting[:len(n.waiting)-1] {
+			before += len(b)
+		}
+		n.mostBytes = max(n.mostBytes, before)
 	}
 	if a.Probe > 0 {
 		n.toS = n.pass(n.toS, n.r.Grant(a.Probe))
@@ -205,6 +213,8 @@ func (n *network) check(err error) string {
 	switch {
 	case n.most > credits:
 		return fmt.Sprintf("%d batches waited, %d credits", n.most, credits)
+	case n.mostBytes >= creditBytes:
+		return fmt.Sprintf("a batch came while %d bytes waited, credit is for %d", n.mostBytes, creditBytes)
 	case err != nil && !known:
 		return fmt.Sprintf("ended with %v", err)
 	case err == nil && len(n.got) != len(n.bodies):

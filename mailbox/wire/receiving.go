@@ -9,6 +9,7 @@ const remembered = 64
 type ReceivingConfig struct {
 	Lane
 	Credits       int // batches under way: sent, and not yet Taken
+	CreditBytes   int // as at the sender: while so many bytes are under way, no further batch may come
 	BatchBytesMax int // of an encoded batch
 }
 
@@ -22,6 +23,9 @@ type Receiving struct {
 	total    uint32 // what all its pieces are; 0: none has come
 	taken    uint64
 	limit    uint64 // newest that was granted
+	sizes    []int  // of the batches that were not taken
+	bytes    int    // of these, and of those taken since the last grant
+	freed    int    // of the latter
 	repeated uint64
 	recent   [remembered]seen
 	at       int
@@ -73,6 +77,8 @@ func (r *Receiving) batch(f frame) (Arrival, error) {
 		return Arrival{}, r.errorf(ErrLost, "batch %d from byte %d came, batch %d from byte %d was due", f.seq, f.offset, next, have)
 	case f.seq > r.limit:
 		return Arrival{}, r.errorf(ErrCredit, "batch %d came, credit goes to %d", f.seq, r.limit)
+	case r.bytes >= r.c.CreditBytes:
+		return Arrival{}, r.errorf(ErrCredit, "batch %d came while %d bytes were under way, credit is for %d", f.seq, r.bytes, r.c.CreditBytes)
 	case int64(f.total) > int64(r.c.BatchBytesMax):
 		return Arrival{}, r.errorf(ErrTooLarge, "batch %d takes %d bytes, the limit is %d", f.seq, f.total, r.c.BatchBytesMax)
 	case have > 0 && f.total != r.total:
@@ -90,6 +96,7 @@ func (r *Receiving) batch(f frame) (Arrival, error) {
 		r.part, r.total = r.part[:0], 0
 	}
 	r.seq = f.seq
+	r.sizes, r.bytes = append(r.sizes, len(body)), r.bytes+len(body)
 	return Arrival{Seq: f.seq, Body: body}, nil
 }
 
@@ -104,17 +111,20 @@ func (r *Receiving) again(f frame) error {
 	return r.errorf(ErrRepeated, "batch %d from byte %d came, batch %d from byte %d was due", f.seq, f.offset, r.seq+1, len(r.part))
 }
 
-// Taken says that the consumer's lane has one more batch, and whether a grant is due: when a quarter of the credit can be given anew. A
-// grant for each batch would cost as much as a small batch does.
+// Taken says that the consumer's lane has one more batch, and whether a grant is due: when a quarter of the credit, in batches or bytes, can be
+// given anew. A grant for each batch would cost as much as a small batch does.
 func (r *Receiving) Taken() (grant bool) {
 	r.taken++
-	return r.taken+uint64(r.c.Credits) >= r.limit+uint64(max(1, r.c.Credits/4))
+	r.freed += r.sizes[0]
+	r.sizes = r.sizes[:copy(r.sizes, r.sizes[1:])]
+	return r.taken+uint64(r.c.Credits) >= r.limit+uint64(max(1, r.c.Credits/4)) || r.freed >= r.c.CreditBytes/4
 }
 
 // Grant is a grant to be sent, valid until the next: first of all, so that the sender may begin; when Taken says so; and in answer to a
 // probe.
 func (r *Receiving) Grant(probe uint64) []byte {
 	r.limit = r.taken + uint64(r.c.Credits)
+	r.bytes, r.freed = r.bytes-r.freed, 0
 	f := r.small[:]
 	r.head(f, kindGrant)
 	for i, n := range [...]uint64{r.seq, r.taken, r.limit, probe} {

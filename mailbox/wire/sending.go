@@ -5,6 +5,7 @@ import "encoding/binary"
 // SendingConfig is what the sending end is made of.
 type SendingConfig struct {
 	Lane
+	CreditBytes   int // no batch is sent while so many bytes are under way
 	BatchBytesMax int // of an encoded batch
 	PieceBytesMax int // of a frame: what the network carries at once, more than HeadBytes
 	ProbesMax     int // so many probes in a row may stay without an answer
@@ -16,6 +17,8 @@ type Sending struct {
 	c SendingConfig
 
 	sent       uint64 // newest batch
+	sizes      []int  // of the batches behind taken
+	bytes      int    // of them all
 	taken      uint64 // newest that the consumer's lane has
 	limit      uint64 // newest that may be sent; 0: the receiver has not been heard of
 	probe      uint64 // newest probe
@@ -28,7 +31,9 @@ type Sending struct {
 func NewSending(c SendingConfig) *Sending { return &Sending{end: newEnd(c.Lane), c: c} }
 
 // Next is the number of the next batch, and whether there is credit for it.
-func (s *Sending) Next() (seq uint64, credit bool) { return s.sent + 1, s.sent < s.limit }
+func (s *Sending) Next() (seq uint64, credit bool) {
+	return s.sent + 1, s.sent < s.limit && s.bytes < s.c.CreditBytes
+}
 
 // Send sends the batch Next, for which there must be credit: buf is its body behind HeadBytes of room. Publish is called with one
 // frame, or with several in order; each lies in buf and is valid during the call. An error of publish is returned as it is.
@@ -38,6 +43,7 @@ func (s *Sending) Send(buf []byte, publish func(frame []byte) error) error {
 		return s.errorf(ErrTooLarge, "batch %d takes %d bytes, the limit is %d", s.sent+1, total, s.c.BatchBytesMax)
 	}
 	s.sent++
+	s.sizes, s.bytes = append(s.sizes, total), s.bytes+total
 	room := s.c.PieceBytesMax - HeadBytes
 	for offset := 0; offset < total; offset += room {
 		// The head lies over the end of the piece before, which has been published.
@@ -68,8 +74,22 @@ func (s *Sending) Receive(data []byte) error {
 		return s.errorf(ErrLost, "the receiver has %d of %d batches", f.seq, s.probed)
 	}
 	s.unanswered = 0
-	s.taken, s.limit = max(s.taken, f.taken), max(s.limit, f.limit)
+	s.settle(f.taken)
+	s.limit = max(s.limit, f.limit)
 	return nil
+}
+
+// settle forgets the batches up to taken.
+func (s *Sending) settle(taken uint64) {
+	if taken <= s.taken {
+		return
+	}
+	n := int(taken - s.taken)
+	for _, size := range s.sizes[:n] {
+		s.bytes -= size
+	}
+	s.sizes = s.sizes[:copy(s.sizes, s.sizes[n:])]
+	s.taken = taken
 }
 
 // Unsettled says whether a probe is due in a while: something sent has not been taken, or nothing has been heard yet.

@@ -257,7 +257,7 @@ func TestSilenceHasALimit(t *testing.T) {
 
 func TestGrantsComeByTheQuarter(t *testing.T) {
 	const many = 16
-	r := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, Credits: many, BatchBytesMax: 1 << 16})
+	r := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, CreditBytes: 1 << 20, Credits: many, BatchBytesMax: 1 << 16})
 	s := sending(thisLane)
 	if err := s.Receive(r.Grant(0)); err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func TestGrantsComeByTheQuarter(t *testing.T) {
 			r.Grant(0)
 		}
 	}
-	if grants != 4 {
+	if grants != 4 { // by the number; a byte each is nothing
 		t.Errorf("%d grants for %d batches of %d credits, want 4", grants, many, many)
 	}
 }
@@ -373,7 +373,7 @@ func TestNothingIsAllocatedPerBatch(t *testing.T) {
 
 func TestNoMoreThanTheCreditIsTaken(t *testing.T) {
 	s, r := told(t)
-	if err := s.Receive(wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, Credits: 100}).Grant(0)); err != nil {
+	if err := s.Receive(wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, CreditBytes: 1 << 20, Credits: 100}).Grant(0)); err != nil {
 		t.Fatal(err)
 	}
 	for range credits {
@@ -385,8 +385,61 @@ func TestNoMoreThanTheCreditIsTaken(t *testing.T) {
 	wants(t, err, wire.ErrCredit, "batch 5", "to 4")
 }
 
+// Credit is for batches and for bytes. A batch may be larger than all the credit: it goes when nothing else does.
+func TestCreditIsAlsoForBytes(t *testing.T) {
+	s := sending(thisLane)
+	r := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, Credits: 100, CreditBytes: creditBytes, BatchBytesMax: 1 << 16})
+	if err := s.Receive(r.Grant(0)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for _, f := range pieces(t, s, strings.Repeat("x", creditBytes+1)) {
+			if _, err := r.Receive(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, credit := s.Next(); credit {
+			t.Fatal("credit for more bytes than were granted")
+		}
+		if !r.Taken() {
+			t.Fatal("all bytes of the credit are free again, and no grant is due")
+		}
+		if err := s.Receive(r.Grant(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Receive(batch(t, s, "small")); err != nil {
+		t.Fatal(err)
+	}
+	if r.Taken() {
+		t.Error("a grant is due for five bytes")
+	}
+}
+
+// A sender that does not keep to the bytes is noticed, whatever grants it was sent meanwhile.
+func TestNoMoreThanTheCreditInBytesIsTaken(t *testing.T) {
+	s := wire.NewSending(wire.SendingConfig{Lane: thisLane, CreditBytes: 1 << 20, BatchBytesMax: 1 << 20, PieceBytesMax: 1 << 10})
+	r := receiving(thisLane)
+	for range 2 {
+		if err := s.Receive(r.Grant(0)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Receive(batch(t, s, strings.Repeat("x", creditBytes))); err != nil {
+			t.Fatal(err)
+		}
+		r.Taken()
+		r.Grant(0)
+	}
+	if _, err := r.Receive(batch(t, s, strings.Repeat("x", creditBytes+1))); err != nil {
+		t.Fatal(err)
+	}
+	r.Grant(0)
+	_, err := r.Receive(batch(t, s, "small"))
+	wants(t, err, wire.ErrCredit, "batch 4", "601 bytes", "credit is for 600")
+}
+
 func TestABatchHasALimit(t *testing.T) {
-	small := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, Credits: credits, BatchBytesMax: 10})
+	small := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, CreditBytes: 1 << 20, Credits: credits, BatchBytesMax: 10})
 	s, _ := told(t)
 	small.Grant(0)
 	_, err := small.Receive(batch(t, s, "eleven byte"))
@@ -401,8 +454,8 @@ func TestABatchHasALimit(t *testing.T) {
 
 // A frame that claims to be the start of a large batch gets no memory for what has not come.
 func TestNoMemoryIsGivenInAdvance(t *testing.T) {
-	s := wire.NewSending(wire.SendingConfig{Lane: thisLane, BatchBytesMax: 1 << 30, PieceBytesMax: pieceBytes})
-	r := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, Credits: 1, BatchBytesMax: 1 << 30})
+	s := wire.NewSending(wire.SendingConfig{Lane: thisLane, CreditBytes: 1 << 20, BatchBytesMax: 1 << 30, PieceBytesMax: pieceBytes})
+	r := wire.NewReceiving(wire.ReceivingConfig{Lane: thisLane, CreditBytes: 1 << 20, Credits: 1, BatchBytesMax: 1 << 30})
 	if err := s.Receive(r.Grant(0)); err != nil {
 		t.Fatal(err)
 	}
