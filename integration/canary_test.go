@@ -53,7 +53,7 @@ func (s *said) finds(secret string) (places []string) {
 		for form, text := range map[string]string{
 			"as it is": secret, "in hex": hex.EncodeToString([]byte(secret)), "in base64": base64.RawStdEncoding.EncodeToString([]byte(secret)),
 			"in base64, as SASL PLAIN has it": base64.RawStdEncoding.EncodeToString([]byte("\x00" + saslUser + "\x00" + secret)), "quoted": strings.Trim(fmt.Sprintf("%q", secret), `"`),
-			"as bytes": strings.Trim(fmt.Sprint([]byte(secret)), "[]"),
+			"as bytes": strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"),
 		} {
 			if bytes.Contains(b, []byte(text)) {
 				places = append(places, where+", "+form)
@@ -109,10 +109,10 @@ func TestSecretsAreNowhere(t *testing.T) {
 		kafkaFlags(saslListener, in, out, "--sasl-mechanism", "SCRAM-SHA-512", "--sasl-user", saslUser)...)
 	good, bad := []string{"MILLRACE_SASL_PASSWORD=" + saslPassword}, []string{"MILLRACE_SASL_PASSWORD=" + wrong}
 	s := &said{all: map[string][]byte{}}
-	s.run(t, "interrupted", good, os.Interrupt, args...)
 	s.run(t, "refused", bad, nil, args...)
 	s.run(t, "dumped", good, syscall.SIGQUIT, args...)
 	s.run(t, "killed", good, os.Kill, args...)
+	s.run(t, "interrupted", good, os.Interrupt, args...) // and leaves no transaction open
 	s.run(t, "described", good, nil, append([]string{"describe", "kafka-copy"}, kafkaFlags(saslListener, in, out)...)...)
 	s.files(t, state)
 	consumeAll(t, client, out, 1, func(r *kgo.Record) { s.add("output", append(append([]byte{}, r.Key...), r.Value...)) })
@@ -128,7 +128,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		for _, place := range s.finds(secret) {
 			t.Errorf("the secret is in %s", place)
 		}
-		control := &said{all: map[string][]byte{"control": fmt.Appendf(nil, "a log line with %v in it", []byte(secret))}}
+		control := &said{all: map[string][]byte{"control": fmt.Appendf(nil, "a log line with %d in it", []byte(secret))}}
 		if len(control.finds(secret)) == 0 {
 			t.Error("a secret that is there is not found")
 		}
