@@ -87,12 +87,24 @@ func (w *crew) hear(m *member) {
 		}
 		switch e.Kind {
 		case MsgBuilt, MsgReady, MsgQuieted:
-			select {
-			case m.answers <- e:
-			default: // nobody has asked so much
-			}
+			m.answered(e)
 		default:
 			w.tell(came{m, e})
+		}
+	}
+}
+
+// answered keeps an answer for who waits for it. Those that nobody waits for any more make room.
+func (m *member) answered(e *Envelope) {
+	for {
+		select {
+		case m.answers <- e:
+			return
+		default:
+		}
+		select {
+		case <-m.answers:
+		default:
 		}
 	}
 }
