@@ -54,7 +54,12 @@ postgres: ## a real PostgreSQL on 127.0.0.1:54329
 postgres-stop:
 	scripts/postgres.sh stop
 
+# Packages whose tests run a NATS server of their own, in the test's process or, with MILLRACE_NATS_SERVER, in one of its own.
+NATS_TESTS   = ./cluster ./integration/jetstream ./mailbox/natslane ./sources/natssource ./sinks/natssink
+
 integration: ## the tests against real servers, which it starts; one package at a time, they share the broker
+	go build -o bin/nats-server github.com/nats-io/nats-server/v2
+	MILLRACE_NATS_SERVER=$(CURDIR)/bin/nats-server go test -count 1 -p 1 $(NATS_TESTS)
 	@test -n "$(INTEGRATION)" || { echo "integration: no test has the build tag"; exit 1; }
 	scripts/with-kafka.sh scripts/with-postgres.sh go test -tags integration -count 1 -p 1 -timeout 30m $(INTEGRATION)
 

@@ -2,6 +2,7 @@
 package natstest
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -43,9 +44,11 @@ type Server struct {
 	URL  string
 	opts *server.Options
 	run  *server.Server
+	far  *process // instead of run
 }
 
-// Start starts a server with a directory of its own, which ends with the test. change may be nil.
+// Start starts a server with a directory of its own, which ends with the test. change may be nil: then it is a process of the program that the environment
+// variable MILLRACE_NATS_SERVER names, if it does.
 func Start(t testing.TB, change func(*Options)) *Server {
 	t.Helper()
 	s := &Server{opts: &server.Options{
@@ -55,14 +58,24 @@ func Start(t testing.TB, change func(*Options)) *Server {
 	if change != nil {
 		change(&Options{s.opts})
 	}
-	s.Again(t)
-	s.URL = s.run.ClientURL()
+	if binary() != "" && change == nil {
+		s.opts.Port = freePort(t)
+		s.far = startProcess(t, s.opts.Port, s.opts.StoreDir)
+		s.URL = fmt.Sprintf("nats://127.0.0.1:%d", s.opts.Port)
+	} else {
+		s.Again(t)
+		s.URL = s.run.ClientURL()
+	}
 	t.Cleanup(s.Stop)
 	return s
 }
 
 // Stop ends the server, as a clean shutdown does. Its directory stays.
 func (s *Server) Stop() {
+	if s.far != nil {
+		s.far.stop()
+		return
+	}
 	s.run.Shutdown()
 	s.run.WaitForShutdown()
 }
@@ -70,6 +83,10 @@ func (s *Server) Stop() {
 // Again starts the server that was stopped, with what its directory holds.
 func (s *Server) Again(t testing.TB) {
 	t.Helper()
+	if s.far != nil {
+		s.far = startProcess(t, s.opts.Port, s.opts.StoreDir)
+		return
+	}
 	run, err := server.NewServer(s.opts)
 	if err != nil {
 		t.Fatal(err)
