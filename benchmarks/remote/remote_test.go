@@ -140,6 +140,10 @@ func TestReport(t *testing.T) {
 	if !r.Met["cpu"] || r.Met["throughput"] || !r.Met["p99_ms"] {
 		t.Errorf("met: %v", r.Met)
 	}
+	all[2].spreadLate.foreignCores = 1
+	if r = newReport(harness.Options{}, 1000, all); r.Rounds.Latency != 1 || !near(r.P99MS, 2) {
+		t.Errorf("others on the machine: %+v, p99 %v", r.Rounds, r.P99MS)
+	}
 	all[0].spreadLate.records = 900
 	if r = newReport(harness.Options{}, 1000, all); r.Rounds.NotSustained != 1 || r.Met["p99_ms"] {
 		t.Errorf("behind its schedule: %+v, met: %v", r.Rounds, r.Met)
