@@ -34,9 +34,20 @@ func TestControlMessagesCrossTheWire(t *testing.T) {
 		{split: flow.Split{ID: "empty"}, position: flow.Position{}},
 	}
 	for _, msg := range []any{
-		trigger{flow.BarrierOf(5, flow.NoBatch), false}, trigger{flow.BarrierOf(6, 0), true}, unalign{7, flow.NoBatch}, unalign{7, 3},
-		planBatch{ask: 1, most: 20, targets: batchEnds{}}, planBatch{ask: 2, whole: true, fix: true, targets: batchEnds{}}, planBatch{ask: 3, fixed: true, targets: ends},
-		readBatch{ends}, flowOn{}, addSplits{splits}, finish{true}, finish{false}, completed{8, true}, completed{9, false},
+		trigger{flow.BarrierOf(5, flow.NoBatch), false},
+		trigger{flow.BarrierOf(6, 0), true},
+		unalign{7, flow.NoBatch},
+		unalign{7, 3},
+		planBatch{ask: 1, most: 20, targets: batchEnds{}},
+		planBatch{ask: 2, whole: true, fix: true, targets: batchEnds{}},
+		planBatch{ask: 3, fixed: true, targets: ends},
+		readBatch{ends},
+		flowOn{},
+		addSplits{splits},
+		finish{true},
+		finish{false},
+		completed{8, true},
+		completed{9, false},
 	} {
 		e, ok := controlMessage(task, msg)
 		if !ok {
@@ -60,9 +71,13 @@ func TestReportsCrossTheWire(t *testing.T) {
 	task := newTask("out", 1)
 	task.number = 3
 	for _, msg := range []any{
-		acked{3, 5, []delta.Block{{Operator: "o", State: "s", Group: 9, Count: 2, Data: []byte("xy")}}, 77}, ended{3}, taskFinished{3}, published{3, 6},
+		acked{3, 5, []delta.Block{{Operator: "o", State: "s", Group: 9, Count: 2, Data: []byte("xy")}}, 77},
+		ended{3},
+		taskFinished{3},
+		published{3, 6},
 		batchPlanned{ask: 2, source: "src", something: true, ends: batchEnds{"a": {flow.Position{1}, true}}, targets: batchEnds{}},
-		batchRead{}, connection{"src", "a", nil},
+		batchRead{},
+		connection{"src", "a", nil},
 	} {
 		e := reportMessage(task, msg)
 		if back := overTheWire(t, e).report(task); !reflect.DeepEqual(back, msg) {
