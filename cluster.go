@@ -119,6 +119,7 @@ func (j *Job) Work(ctx context.Context, c Config, w Wire, link actors.Link) (err
 		return j.wrong([]error{errors.New("already started; build the topology anew to run it twice")})
 	}
 	c = j.paced(c).withDefaults()
+	c.spread, c.away = true, true
 	r, err := j.rehearse(ctx, c)
 	if err != nil {
 		return err

@@ -131,6 +131,8 @@ type Config struct {
 	// Cluster runs the job's tasks on workers; nil: in this process. Sinks, and sources that are not sources.Portable, run in this process all the same.
 	// State and records are the same either way.
 	Cluster Cluster
+	// spread says that tasks run on workers, away that this is one of them.
+	spread, away bool
 
 	// Logger gets what a person running the job should know; nil discards it. Nothing is logged per record.
 	Logger *slog.Logger
@@ -242,7 +244,7 @@ func (c Config) cacheBytes(tasks int) int64 {
 }
 
 func (c Config) planOptions() plan.Options {
-	o := plan.Options{Default: c.Parallelism, Groups: c.KeyGroups, Tasks: map[string]int{}}
+	o := plan.Options{Default: c.Parallelism, Groups: c.KeyGroups, Tasks: map[string]int{}, SinksApart: c.spread}
 	for id, op := range c.Operators {
 		o.Tasks[id] = op.Parallelism
 	}

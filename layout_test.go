@@ -105,8 +105,8 @@ var homes = map[string][]string{
 	"gonum.org/v1/plot":                       {"benchmarks"},
 	"golang.org/x/sys":                        {"benchmarks", "checkpoint/dirstore", "state/badgerstate", "runner"},
 	"golang.org/x/term":                       {"runner"},
-	"github.com/nats-io/nats.go":              {"internal/nats", "sources/natssource", "sinks/natssink", "integration/jetstream", "mailbox/natslane", "cluster", "benchmarks/remote"},
-	"github.com/nats-io/nats-server":          {"internal/nats/natstest", "benchmarks/remote"},           // for tests; and a process of its own, whose CPU stands apart
+	"github.com/nats-io/nats.go":              {"internal/nats", "sources/natssource", "sinks/natssink", "integration/jetstream", "mailbox/natslane", "cluster", "runner", "benchmarks/remote"},
+	"github.com/nats-io/nats-server":          {"internal/nats/natstest", "runner", "benchmarks/remote"}, // for tests; the server of --workers without --nats; a process of its own, whose CPU stands apart
 	"github.com/twmb/franz-go":                {"benchmarks/chaos"},                                      // and tests: kfake is their in-process broker; the campaign's checker shares no code with the engine
 	"github.com/hamba/avro":                   {},                                                        // tests only: a second opinion on codec's schemas and bytes
 	"go.uber.org/goleak":                      {},                                                        // tests only

@@ -48,11 +48,11 @@ const home = 0
 
 // atHome says whether a chain must run in the process that has started the job.
 func (d *deployment) atHome(head string) bool {
-	return slices.ContainsFunc(d.plan.ChainOf(head).Steps, func(id string) bool {
-		s := d.job.byID[id]
-		return s.Sink || s.Source && !s.splits.portable
-	})
+	return slices.ContainsFunc(d.plan.ChainOf(head).Steps, func(id string) bool { return d.job.byID[id].atHome() })
 }
+
+// atHome says whether a step must run there.
+func (s *step) atHome() bool { return s.Sink || s.Source && !s.splits.portable }
 
 // distribute deals the tasks of each chain to the members in equal parts, those with the same index of two chains to the same one as far as may be.
 func (d *deployment) distribute(tasks []*actors.Task, members int) []int {

@@ -25,6 +25,7 @@ func (j *Job) Start(ctx context.Context, c Config) (*Query, error) { return j.st
 // start is Start with another measure of free disk space.
 func (j *Job) start(ctx context.Context, c Config, free func(dir string) (int64, error)) (*Query, error) {
 	c = j.paced(c).withDefaults()
+	c.spread = c.Cluster != nil
 	if j.started {
 		return nil, j.wrong([]error{errors.New("already started; build the topology anew to run it twice")})
 	}
@@ -53,7 +54,7 @@ func (j *Job) rehearse(ctx context.Context, c Config) (*deployment, error) {
 	if _, err := d.build(); err != nil {
 		return nil, j.wrong([]error{err})
 	}
-	return d, j.check(ctx)
+	return d, j.check(ctx, c)
 }
 
 // processStart anchors processing time: the wall clock when the process started plus the monotonic time since. It never
@@ -62,10 +63,13 @@ var processStart = time.Now()
 
 func processingTime() int64 { return processStart.UnixNano() + int64(time.Since(processStart)) }
 
-// check asks the ends whether they are there and as configured.
-func (j *Job) check(ctx context.Context) error {
+// check asks the ends whether they are there and as configured; a worker those that it may run.
+func (j *Job) check(ctx context.Context, c Config) error {
 	var faults []error
 	for _, s := range j.steps {
+		if c.away && s.atHome() {
+			continue
+		}
 		for _, check := range s.checks {
 			if err := check(ctx); err != nil {
 				faults = append(faults, fmt.Errorf("operator %q: %w", s.ID, err))

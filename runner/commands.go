@@ -16,18 +16,21 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	topologies     []Topology
+	away           bool // it is a worker: another process has started the job
 }
 
 const usage = `usage:
   runner list                    the topologies there are
   runner describe NAME [flags]   the plan: chains, tasks, operators
   runner run NAME [flags]        run it; Ctrl-C stops after a last epoch, the next run goes on from there
+  runner run NAME --workers N    the same with N worker processes on this machine; with --nats URL, with workers anywhere
+  runner worker --nats URL       a worker: runs tasks of jobs that other processes start; see: runner worker --help
   runner help NAME               the flags of a topology
 `
 
 func (p *program) dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return usagef("no command: want list, describe, run or help; try: runner run wordcount")
+		return usagef("no command: want list, describe, run, worker or help; try: runner run wordcount")
 	}
 	command, rest := args[0], args[1:]
 	switch command {
@@ -40,10 +43,12 @@ func (p *program) dispatch(ctx context.Context, args []string) error {
 		return p.describe(rest)
 	case "run":
 		return p.run(ctx, rest)
+	case "worker":
+		return p.worker(ctx, rest)
 	case "help", "-h", "-help", "--help":
 		return p.help(rest)
 	}
-	return usagef("unknown command %q: want list, describe, run or help", command)
+	return usagef("unknown command %q: want list, describe, run, worker or help", command)
 }
 
 func (p *program) list() error {
@@ -99,6 +104,9 @@ func (p *program) prepare(command string, args []string) (*millrace.Job, *invoca
 	if asked {
 		inv.printHelp(p.stdout)
 		return nil, nil, nil
+	}
+	if p.away {
+		inv.options.leave()
 	}
 	job := millrace.NewJob(t.Name)
 	if err := inv.build(job, inv.options); err != nil {

@@ -50,6 +50,9 @@ func (o *Options) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.deadLetters, "dead-letters", "", "append records that cannot be decoded to `FILE` as JSON lines; without it they fail the job")
 	fs.BoolVar(&o.quiet, "quiet", false, "no live view; warnings and errors only")
 	fs.StringVar(&o.cpuProfile, "cpuprofile", "", "write a CPU profile of the run to `FILE`")
+	fs.IntVar(&o.workers, "workers", 0, "`N` worker processes that run the tasks, 0 for this process alone; sinks, and input that only this process can read, stay here. "+
+		"Without --nats they are started on this machine, with a NATS server of their own")
+	o.link.register(fs)
 }
 
 // parse reads the flags. asked says that help was asked for.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// printHelp lists the flags in groups: the topology's own, PostgreSQL's, Kafka's, NATS's, and those every job has.
+// printHelp lists the flags in groups: the topology's own, PostgreSQL's, Kafka's, NATS's, those of workers, and those every job has.
 func (v *invocation) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n\nusage: runner run %s [flags]\n", v.topology.Name, v.topology.Doc, v.topology.Name)
 	groups := []struct {
@@ -20,7 +20,8 @@ func (v *invocation) printHelp(w io.Writer) {
 		{"PostgreSQL", func(name string) bool { return postgresFlags[name] && !v.common[name] }},
 		{"Kafka", func(name string) bool { return kafkaFlags[name] && !v.common[name] }},
 		{"NATS JetStream", func(name string) bool { return natsFlags[name] && !v.common[name] }},
-		{"Flags of every job", func(name string) bool { return v.common[name] }},
+		{"Workers", func(name string) bool { return clusterFlags[name] && v.common[name] }},
+		{"Flags of every job", func(name string) bool { return v.common[name] && !clusterFlags[name] }},
 	}
 	for _, g := range groups {
 		titled := false

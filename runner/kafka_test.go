@@ -138,48 +138,55 @@ func TestKafkaRepartitionDealtRound(t *testing.T) {
 	k.all(t, "out", 700)
 }
 
-// Per key the counts are 1, 2, 3, … up to the input's.
+// counted are the jobs that count Kafka's records, and by what; nil: by words.
+var counted = map[string]func(*kgo.Record) string{
+	"keyed-count":    func(r *kgo.Record) string { return string(r.Key) },
+	"count-by-value": stampedKey,
+	"union-count":    stampedKey,
+	"wordcount":      nil,
+}
+
 func TestKafkaCounts(t *testing.T) {
+	for job := range counted {
+		t.Run(job, func(t *testing.T) { countAll(t, job) })
+	}
+}
+
+// countAll wants of each key the counts 1, 2, 3, … up to the input's.
+func countAll(t *testing.T, job string, more ...string) {
+	t.Helper()
 	const n = 2000
-	for job, key := range map[string]func(*kgo.Record) string{
-		"keyed-count":    func(r *kgo.Record) string { return string(r.Key) },
-		"count-by-value": stampedKey,
-		"union-count":    stampedKey,
-		"wordcount":      nil,
-	} {
-		t.Run(job, func(t *testing.T) {
-			k := newKafka(t, "a", "b", "out")
-			topics, total := []string{"a"}, n
-			if job == "union-count" {
-				topics, total = []string{"a", "b"}, 2*n
+	key := counted[job]
+	k := newKafka(t, "a", "b", "out")
+	topics, total := []string{"a"}, n
+	if job == "union-count" {
+		topics, total = []string{"a", "b"}, 2*n
+	}
+	want := map[string]int{}
+	for _, topic := range topics {
+		k.fill(t, topic, n)
+		for _, r := range k.all(t, topic, n) {
+			if key != nil {
+				want[key(r)]++
+				continue
 			}
-			want := map[string]int{}
-			for _, topic := range topics {
-				k.fill(t, topic, n)
-				for _, r := range k.all(t, topic, n) {
-					if key != nil {
-						want[key(r)]++
-						continue
-					}
-					for _, w := range strings.Fields(strings.ToLower(string(r.Value))) {
-						want[w]++
-					}
-				}
+			for _, w := range strings.Fields(strings.ToLower(string(r.Value))) {
+				want[w]++
 			}
-			if key == nil {
-				total = 4 * n // words
-			}
-			k.run(t, job, "--topic", strings.Join(topics, ","), "--to", "out", "--until-end")
-			got := map[string]int{}
-			for _, r := range k.all(t, "out", total) {
-				if got[string(r.Key)]++; string(r.Value) != strconv.Itoa(got[string(r.Key)]) {
-					t.Fatalf("key %s: %s, want %d", r.Key, r.Value, got[string(r.Key)])
-				}
-			}
-			if !maps.Equal(got, want) {
-				t.Fatalf("got %v, want %v", got, want)
-			}
-		})
+		}
+	}
+	if key == nil {
+		total = 4 * n // words
+	}
+	k.run(t, job, append(more, "--topic", strings.Join(topics, ","), "--to", "out", "--until-end")...)
+	got := map[string]int{}
+	for _, r := range k.all(t, "out", total) {
+		if got[string(r.Key)]++; string(r.Value) != strconv.Itoa(got[string(r.Key)]) {
+			t.Fatalf("key %s: %s, want %d", r.Key, r.Value, got[string(r.Key)])
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
 	}
 }
 

@@ -39,12 +39,17 @@ type Options struct {
 	deadLetters     string
 	quiet           bool
 	cpuProfile      string
+	workers         int
+	link            link
 
 	sources map[string]bool // ids
 	views   []view
 }
 
-const rateMax = 1_000_000_000
+const (
+	rateMax    = 1_000_000_000
+	workersMax = 1000
+)
 
 // validate names what is wrong with the values; the engine checks what it is told once more.
 func (o *Options) validate() error {
@@ -67,6 +72,13 @@ func (o *Options) validate() error {
 	want(empty(o.stopSavepoint), "--stop-with-savepoint: %s is not empty: name a directory that is not there", o.stopSavepoint)
 	want(o.batchMax >= 0, "--max-records-per-batch is %d, want 0 (no limit) or more", o.batchMax)
 	want(o.commitEvery == 0 || o.trigger.realTime(), "--commit-every has no meaning with --trigger %v: an epoch ends each batch", millrace.Trigger(o.trigger))
+	want(o.workers >= 0 && o.workers <= workersMax, "--workers is %d, want 0 (this process alone) to %d", o.workers, workersMax)
+	want(o.workers > 0 || o.link.urls == "", "--nats without workers: give --workers N too")
+	want(o.link.urls != "" || o.link == link{plain: o.link.plain}, "--nats-… without a server: give --nats URL too")
+	if o.link.urls != "" {
+		o.link.environment()
+		errs = append(errs, o.link.validate())
+	}
 	return errors.Join(errs...)
 }
 

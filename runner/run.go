@@ -31,7 +31,20 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	if o.stopSavepoint != "" {
 		starting = context.WithoutCancel(ctx) // an interrupt is more than a stop
 	}
-	q, err := job.Start(starting, o.config(o.logger(s.log())))
+	c := o.config(o.logger(s.log()))
+	started := func() bool { return true }
+	if o.workers > 0 {
+		crew, err := inv.muster(starting, s.log())
+		if err != nil {
+			return err
+		}
+		defer crew.close()
+		c.Cluster = crew.k
+		missing := time.AfterFunc(saidAfter, func() { fmt.Fprintf(s.log(), "%s: waits for %d workers\n", o.name, o.workers) })
+		started = missing.Stop
+	}
+	q, err := job.Start(starting, c)
+	started()
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ var wrongUses = []struct {
 	code int
 	want string
 }{
-	{"", 2, "no command: want list, describe, run or help"},
+	{"", 2, "no command: want list, describe, run, worker or help"},
 	{"runn", 2, `unknown command "runn"`},
 	{"list all", 2, "list takes no arguments"},
 	{"run", 2, "the name of a topology comes first: wordcount,"},
@@ -68,6 +68,18 @@ var wrongUses = []struct {
 	{"run invoices-postgres --through all", 2, `want one of ["foreach" "epochs"]`},
 	{"run invoices-postgres --through epochs --postgres postgres://u@db.example.org/d?sslmode=disable --postgres-table t", 1, `"db.example.org" would not be encrypted`},
 	{"run invoices-postgres --through epochs --postgres postgres://u:secret@localhost/d --postgres-table t", 1, "holds a password: give it by"},
+	{"worker", 2, "worker: no server: give --nats URL"},
+	{"worker wordcount", 2, `unexpected argument "wordcount"; a worker takes any job`},
+	{"worker --token x", 2, "unknown flag --token; see: runner worker --help"},
+	{"worker --nats http://h", 2, "--nats, URL 1: it is not nats://HOST:PORT or tls://HOST:PORT"},
+	{"worker --nats nats://u:hidden@h:1", 2, "for h:1: it holds a user: use MILLRACE_NATS_TOKEN"},
+	{"worker --nats nats://192.0.2.1:4222", 2, "for 192.0.2.1:4222: connections to another machine without TLS are refused: use tls://, or give --nats-allow-plain"},
+	{"run wordcount --workers 2 --nats nats://192.0.2.1:4222", 2, "connections to another machine without TLS are refused"},
+	{"run wordcount --workers 2 --nats tls://a:1,nats://127.0.0.1:1", 2, "--nats, URL 2: for 127.0.0.1:1: it is nats:// where another URL"},
+	{"run wordcount --nats nats://127.0.0.1:1", 2, "--nats without workers: give --workers N too"},
+	{"run wordcount --workers 1 --nats-ca x", 2, "--nats-… without a server: give --nats URL too"},
+	{"run wordcount --workers -1", 2, "--workers is -1, want 0 (this process alone) to 1000"},
+	{"run wordcount --workers 1 --nats nats://127.0.0.1:1", 1, "connect to NATS at nats://127.0.0.1:1: nats: no servers available for connection: is a server running there?"},
 	{"run socket-count --port 70000", 2, "--port is 70000, want 1 to 65535"},
 	{"run socket-count --port 1 --host 127.0.0.1", 1, "is a server listening there?"},
 	{"run traffic --dir /no/such", 1, `operator "reports-files": file source: stat /no/such`},

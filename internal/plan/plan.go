@@ -26,6 +26,8 @@ type Options struct {
 	Default int            // parallelism of sources and keyed steps that name none; at least 1
 	Tasks   map[string]int // per step id, overrides
 	Groups  int            // number of key groups: no keyed step can have more tasks
+	// SinksApart makes each sink a chain of its own, which can run in another process than what it reads.
+	SinksApart bool
 }
 
 // New fixes chains and parallelism. Steps must be in topological order with unique ids. All faults are returned.
@@ -45,7 +47,7 @@ func New(job string, steps []*Step, o Options) (*Plan, []error) {
 		if s.Keyed && o.Groups > 0 && n > o.Groups {
 			faults = append(faults, fmt.Errorf("operator %q has %d tasks, more than the %d key groups; lower its parallelism", s.ID, n, o.Groups))
 		}
-		if at, fused := p.fuses(s, n); fused {
+		if at, fused := p.fuses(s, n); fused && !(s.Sink && o.SinksApart) {
 			p.chain[s.ID] = at
 			p.Chains[at].Steps = append(p.Chains[at].Steps, s.ID)
 			continue
