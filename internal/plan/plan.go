@@ -47,7 +47,7 @@ func New(job string, steps []*Step, o Options) (*Plan, []error) {
 		if s.Keyed && o.Groups > 0 && n > o.Groups {
 			faults = append(faults, fmt.Errorf("operator %q has %d tasks, more than the %d key groups; lower its parallelism", s.ID, n, o.Groups))
 		}
-		if at, fused := p.fuses(s, n); fused && !(s.Sink && o.SinksApart) {
+		if at, fused := p.fuses(s, n); fused && (!s.Sink || !o.SinksApart) {
 			p.chain[s.ID] = at
 			p.Chains[at].Steps = append(p.Chains[at].Steps, s.ID)
 			continue
