@@ -81,7 +81,10 @@ func (c *Coordinator) nothing(nowNS int64) {
 	switch {
 	case c.cfg.UntilNothing:
 		c.done = true
-		c.last = c.phase != idle // the epoch in flight is the last; else one more
+		c.last = c.phase != idle && !c.unaligned // the epoch in flight is the last, when it leaves no records on their way; else one more
+		if c.last {
+			c.unalignNS = math.MaxInt64
+		}
 	case c.cfg.EveryNS == 0:
 		c.dueNS = after(nowNS, c.pollNS)
 		c.pollNS = min(2*c.pollNS, PollMaxNS)

@@ -60,6 +60,7 @@ type Coordinator struct {
 	dueNS      int64    // when the next epoch is due; MaxInt64 never
 	deadlineNS int64    // when the phase times out; holds while aligning and recording
 	unalignNS  int64    // when the epoch in flight is cut ahead of its barriers; MaxInt64 never, or it was
+	unaligned  bool     // it was
 	endsBatch  int64    // the batch that the epoch in flight ends, NoBatch for none
 
 	ends  rollCall // the tasks that have ended

@@ -15,7 +15,7 @@ func (c *Coordinator) advance(nowNS int64) []Do {
 	case c.phase == aligning && c.answeredAll():
 		c.record(nowNS)
 	case c.phase == aligning && nowNS >= c.unalignNS:
-		c.unalignNS = math.MaxInt64
+		c.unalignNS, c.unaligned = math.MaxInt64, true
 		c.add(Do{Kind: Unalign, Epoch: c.started, Batch: c.endsBatch})
 	case c.phase == idle && c.lastComplete():
 		c.phase = over
@@ -62,7 +62,7 @@ func (c *Coordinator) start(nowNS int64, endsBatch bool) {
 		batch = c.batch
 		c.batch++
 	}
-	c.endsBatch, c.unalignNS = batch, math.MaxInt64
+	c.endsBatch, c.unalignNS, c.unaligned = batch, math.MaxInt64, false
 	if c.cfg.UnalignAfterNS > 0 && !c.last && len(c.pending) == 1 && (!endsBatch || !c.cfg.Triggered) {
 		c.unalignNS = after(nowNS, c.cfg.UnalignAfterNS)
 	}
