@@ -38,14 +38,13 @@ func TestClusterUnderEachConfiguration(t *testing.T) {
 
 // A savepoint of a job on workers is one of the job: one process goes on from it with another parallelism, and so do workers again.
 func TestClusterSavepoints(t *testing.T) {
-	const records = 30_000
+	const records, perSecond = 30_000, 25_000
 	v, to := newVault(), filepath.Join(t.TempDir(), "savepoint")
-	v.fault = slowWrites
 	c := millrace.Config{StateDir: t.TempDir(), Parallelism: 3, BatchRecords: 16, RestartsMax: -1}
-	g := newGang(t, 2, c, func() *millrace.Job { return perKeyJob(newVault(), records) })
+	g := newGang(t, 2, c, func() *millrace.Job { return pacedPerKeyJob(newVault(), records, perSecond) })
 	with := c
 	with.Cluster = g
-	q, err := perKeyJob(v, records).Start(t.Context(), with)
+	q, err := pacedPerKeyJob(v, records, perSecond).Start(t.Context(), with)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +54,9 @@ func TestClusterSavepoints(t *testing.T) {
 	}
 	some := len(v.all())
 	t.Logf("%d rows before the savepoint", some)
-	v.fault = nil
 
 	alone := millrace.Config{StateDir: t.TempDir(), FromSavepoint: to, Parallelism: 2, RestartsMax: -1}
-	if q, err = perKeyJob(v, records).Start(t.Context(), alone); err != nil {
+	if q, err = pacedPerKeyJob(v, records, perSecond).Start(t.Context(), alone); err != nil {
 		t.Fatal(err)
 	}
 	if err := q.Await(t.Context()); err != nil {

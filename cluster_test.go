@@ -78,9 +78,12 @@ func (g *gang) kill(i int) {
 }
 
 // perKeyJob counts numbers by key into v, in two shuffles.
-func perKeyJob(v *vault, records int64) *millrace.Job {
+func perKeyJob(v *vault, records int64) *millrace.Job { return pacedPerKeyJob(v, records, 0) }
+
+// pacedPerKeyJob lasts for as long as its records take at a rate, 0 for none.
+func pacedPerKeyJob(v *vault, records, perSecond int64) *millrace.Job {
 	j := millrace.NewJob("counted")
-	j.From("numbers", sources.Generate(sources.GeneratorConfig{Splits: 3, Count: records}, func(i int64) int { return int(i) })).
+	j.From("numbers", sources.Generate(sources.GeneratorConfig{Splits: 3, Count: records, PerSecond: perSecond}, func(i int64) int { return int(i) })).
 		Rebalance("deal").Map("same", func(n int) int { return n }).
 		KeyBy(func(n int) int { return n % pressedKeys }).
 		Count("count", state.Forever).
@@ -124,26 +127,17 @@ func wantPerKey(t *testing.T, got []int, n int) {
 	}
 }
 
-// slowWrites lets a job last for as long as a test needs it to.
-func slowWrites(step string) error {
-	if step == "write" {
-		time.Sleep(200 * time.Microsecond)
-	}
-	return nil
-}
-
 // Workers are lost at random, and their number changes: nothing is lost, repeated or out of order.
 func TestClusterLosesWorkers(t *testing.T) {
-	const records = 60_000
+	const records, perSecond = 60_000, 25_000
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	v := newVault()
-	v.fault = slowWrites
 	c := millrace.Config{StateDir: t.TempDir(), Parallelism: 3, BatchRecords: 16, RestartMin: time.Millisecond, RestartMax: 10 * time.Millisecond, RestartsMax: 100}
-	g := newGang(t, 3, c, func() *millrace.Job { return perKeyJob(newVault(), records) })
+	g := newGang(t, 3, c, func() *millrace.Job { return pacedPerKeyJob(newVault(), records, perSecond) })
 	c.Cluster = g
-	q, err := perKeyJob(v, records).Start(t.Context(), c)
+	q, err := pacedPerKeyJob(v, records, perSecond).Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

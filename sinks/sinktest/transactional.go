@@ -54,9 +54,13 @@ type promise[T comparable] struct {
 	keep func(l *lineage[T]) error
 }
 
-// promises are the chosen histories. most is the number of tasks that all of them may have.
+// promises are the chosen histories.
 func (c TransactionalCase[T]) promises() []promise[T] {
-	most := c.Tasks
+	return append(publishing[T](c.Tasks), resuming[T](c.Tasks)...)
+}
+
+// publishing are histories of what is published and when. most is the number of tasks that all of them may have.
+func publishing[T comparable](most int) []promise[T] {
 	return []promise[T]{
 		{"publishes with the commit, not before", func(l *lineage[T]) error {
 			return l.do(l.start(1), l.write(5), l.shows(0), l.prepare, l.shows(0), l.record, l.shows(0), l.commit, l.shows(5),
@@ -97,6 +101,12 @@ func (c TransactionalCase[T]) promises() []promise[T] {
 			busy := l.meanwhile(l.write(2*most), l.prepare)
 			return l.do(l.start(most), l.write(4), l.prepare, l.record, busy, l.record, busy, l.record, busy, l.shows(4+4*most), l.record, l.commit, l.shows(4+6*most))
 		}},
+	}
+}
+
+// resuming are histories of attempts that follow another, of batches that go on, and of what is not the sink's.
+func resuming[T comparable](most int) []promise[T] {
+	return []promise[T]{
 		{"with fewer tasks than before", func(l *lineage[T]) error {
 			return l.do(l.start(most), l.write(2*most), l.prepare, l.record, l.crash, l.start(1), l.shows(2*most),
 				l.crash, l.start(most), l.epoch(most), l.write(most), l.prepare, l.crash, l.start(1), l.shows(3*most), l.epoch(2), l.shows(3*most+2))
